@@ -1,0 +1,90 @@
+# One-word targets over CMake; `make help` lists them. The builds are in build/PRESET.
+
+BUILD := build/release
+JOBS := $(shell nproc)
+FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
+
+# Debian's names. Needed to build, test and run the demo:
+DEPS := gcc libc6-dev make cmake pkg-config zstd python3 \
+	libseccomp-dev libsodium-dev libssl-dev libzstd-dev libxxhash-dev libcbor-dev libzydis-dev \
+	libdw-dev libcmocka-dev
+# Needed besides by check and fuzz, and by cover:
+DEPS_CHECK := clang clang-format libclang-rt-14-dev shellcheck
+DEPS_COVER := gcovr
+
+# CMake starts makes of its own, which are no part of this one.
+CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
+
+C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
+SCRIPTS = .ci/deps .ci/run $(shell find tests -name '*.sh')
+
+.PHONY: all build deps demo test check format bench soak fuzz cover clean help
+
+all: build
+
+build:
+	@command -v cmake > /dev/null || { echo 'cmake is missing; type: make deps' >&2; exit 1; }
+	@[ -f $(BUILD)/Makefile ] || $(CMAKE) --preset release
+	@$(CMAKE) --build $(BUILD) -j $(JOBS)
+
+deps:
+	@.ci/deps $(DEPS)
+
+demo: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn bash tests/demo/run.sh
+
+test: deps
+	@$(MAKE) --no-print-directory build
+	@bash tests/run.sh $(BUILD)
+
+check:
+	@.ci/deps $(DEPS) $(DEPS_CHECK)
+	@changed=$$(for file in $(C_FILES); do clang-format $$file | cmp -s - $$file || echo "  $$file"; done); \
+	[ -z "$$changed" ] || { echo "make format would change:" && echo "$$changed" && exit 1; }
+	shellcheck -s bash -S warning $(SCRIPTS)
+	@for check in layers words size; do echo "tests/tidy/$$check.sh" && bash tests/tidy/$$check.sh . || exit 1; done
+	$(CMAKE) --preset clang && $(CMAKE) --build build/clang -j $(JOBS)
+	$(CMAKE) --preset dev && $(CMAKE) --build build/dev -j $(JOBS)
+	bash tests/run.sh build/dev
+	$(CMAKE) --preset tsan && $(CMAKE) --build build/tsan -j $(JOBS)
+	bash tests/run.sh build/tsan -R '^unit_'
+
+format:
+	clang-format -i $(C_FILES)
+
+bench: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn bash tests/bench/run.sh
+
+soak: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn bash tests/demo/soak.sh $(SOAK_SECONDS)
+
+fuzz:
+	@.ci/deps $(DEPS) $(DEPS_CHECK)
+	$(CMAKE) --preset fuzz && $(CMAKE) --build build/fuzz -j $(JOBS)
+	@bash tests/fuzz/run.sh build/fuzz/fuzz $(FUZZ_SECONDS)
+
+cover:
+	@.ci/deps $(DEPS) $(DEPS_COVER)
+	$(CMAKE) --preset cover && $(CMAKE) --build build/cover -j $(JOBS)
+	bash tests/run.sh build/cover
+	gcovr --root . --exclude 'tests/.*' --exclude-unreachable-branches build/cover
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make          build build/release/sworn'
+	@echo 'make deps     install the packages needed (asks first; YES=1: does not)'
+	@echo 'make demo     record a build, take its files away, replay it'
+	@echo 'make test     everything that CI runs: deps, build, all tests'
+	@echo 'make check    format, lint, layers, both compilers, all tests under sanitizers'
+	@echo 'make format   let clang-format write the sources'
+	@echo 'make bench    time of recording and replaying, against native'
+	@echo 'make soak     the demo again and again, for SOAK_SECONDS=600'
+	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'
+	@echo 'make cover    line coverage of all tests'
+	@echo 'make clean    remove build/'

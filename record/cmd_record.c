@@ -1,0 +1,451 @@
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../sandbox/host.h"
+#include "../sandbox/random.h"
+#include "../sandbox/register.h"
+#include "../traces/digest.h"
+#include "../traces/error.h"
+#include "../traces/final.h"
+#include "../traces/store.h"
+#include "record.h"
+#include "recorder.h"
+
+#define EXIT_USAGE 2
+#define EXIT_SWORN 125
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
+#define WARNINGS_MAX 64
+#define SEED_BYTES_MAX 256
+
+struct options {
+	const char *output, *store, *seed, *report, *preempt;
+	bool clock_virtual, allow_network;
+	uint64_t epoch_ns, checkpoint_interval;
+	char **command;
+};
+
+static volatile sig_atomic_t pending_signal;
+
+static const char help[] =
+	"usage: sworn record [OPTIONS] -- COMMAND [ARG...]\n"
+	"\n"
+	"Runs COMMAND and writes a trace from which `sworn replay` repeats the run without any of its files.\n"
+	"\n"
+	"  sworn record -- make test                 record into the store; then: sworn replay\n"
+	"  sworn record -o run.sworn -- ./job a b    record into one self-contained file\n"
+	"\n"
+	"  -o FILE                   self-contained trace; default: the store, as its latest\n"
+	"  --store DIR               the store (default: $XDG_DATA_HOME/sworn/store)\n"
+	"  --seed N|TEXT             where random bytes come from (default: 256 random bits, kept in the trace)\n"
+	"  --clock real|virtual      record the clock (default), or answer reads from a virtual one\n"
+	"  --epoch T                 the virtual clock's start: Unix seconds (default 946684800)\n"
+	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
+	"  --allow net               let the program use the host's network\n"
+	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
+	"  --report FILE             write a JSON report (- for standard output)\n"
+	"\n"
+	"Exits as COMMAND did (128+N after signal N); 125 when recording failed, 126 when COMMAND cannot be\n"
+	"executed, 127 when it is not found, 2 for wrong options.\n";
+
+static void warn_once(const char *what, const char *detail)
+{
+	static const char *seen[WARNINGS_MAX];
+
+	for (size_t i = 0; i < WARNINGS_MAX; i++) {
+		if (seen[i] == what)
+			return;
+		if (!seen[i]) {
+			seen[i] = what;
+			fprintf(stderr, "sworn: refused: %s (%s)\n", what, detail);
+			return;
+		}
+	}
+}
+
+static int parse_long(int option, const char *value, struct options *ret)
+{
+	char *end = NULL;
+
+	switch (option) {
+	case 'C':
+		ret->clock_virtual = strcmp(value, "virtual") == 0;
+		return ret->clock_virtual || strcmp(value, "real") == 0 ? 0 : -EINVAL;
+	case 'E':
+		ret->epoch_ns = strtoull(value, &end, 10) * 1000000000ULL;
+		return end != value && *end == '\0' ? 0 : -EINVAL;
+	case 'P':
+		ret->preempt = value;
+		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL : 0;
+	case 'A':
+		ret->allow_network = true;
+		return strcmp(value, "net") ? -EINVAL : 0;
+	case 'N':
+		ret->checkpoint_interval = strtoull(value, &end, 10);
+		return end != value && *end == '\0' ? 0 : -EINVAL;
+	case 'S':
+		ret->seed = value;
+		for (const char *c = value; *c; c++) {
+			if (*c < ' ' || *c > '~')
+				return -EINVAL;
+		}
+		return *value && strlen(value) < SEED_BYTES_MAX ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* 0, or an exit code. */
+static int parse(int argc, char **argv, struct options *ret)
+{
+	static const struct option longs[] = {
+		{"store", 1, NULL, 'D'},   {"seed", 1, NULL, 'S'},    {"clock", 1, NULL, 'C'},
+		{"epoch", 1, NULL, 'E'},   {"preempt", 1, NULL, 'P'}, {"allow", 1, NULL, 'A'},
+		{"report", 1, NULL, 'R'},  {"help", 0, NULL, 'h'},    {"checkpoint-interval", 1, NULL, 'N'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	*ret = (struct options){.preempt = "auto", .epoch_ns = 946684800ULL * 1000000000ULL};
+	while ((c = getopt_long(argc, argv, "+o:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		case 'o':
+			ret->output = optarg;
+			break;
+		case 'D':
+			ret->store = optarg;
+			break;
+		case 'R':
+			ret->report = optarg;
+			break;
+		case '?':
+			return EXIT_USAGE;
+		default:
+			if (parse_long(c, optarg, ret) < 0) {
+				fprintf(stderr, "sworn: record: bad value '%s'; see sworn record --help\n", optarg);
+				return EXIT_USAGE;
+			}
+			break;
+		}
+	}
+	ret->command = argv + optind;
+	if (!*ret->command) {
+		fputs("sworn: record: no command given; try: sworn record -- COMMAND\n", stderr);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static void on_signal(int signal)
+{
+	pending_signal = signal;
+}
+
+/* The terminal's signals reach the guests by themselves; what is sent to the recorder alone is passed on. The ticker
+ * interrupts waits, so that a call that turns out to sleep does not stop everything. */
+static void own_signals(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, note = {.sa_handler = on_signal};
+	struct itimerval ticker = {{1, 0}, {1, 0}};
+
+	sigaction(SIGINT, &ignore, NULL);
+	sigaction(SIGQUIT, &ignore, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGTTOU, &ignore, NULL);
+	sigaction(SIGALRM, &note, NULL);
+	sigaction(SIGTERM, &note, NULL);
+	sigaction(SIGHUP, &note, NULL);
+	setitimer(ITIMER_REAL, &ticker, NULL);
+}
+
+static void pass_signal(const struct recorder *rec)
+{
+	int signal = pending_signal;
+
+	pending_signal = 0;
+	if ((signal == SIGTERM || signal == SIGHUP) && rec->guests.first)
+		kill(rec->guests.first->tid, signal);
+}
+
+static uint64_t own_affinity(void)
+{
+	cpu_set_t set;
+	uint64_t bits = 0;
+
+	CPU_ZERO(&set);
+	sched_getaffinity(0, sizeof(set), &set);
+	for (unsigned int i = 0; i < 64; i++)
+		bits |= CPU_ISSET(i, &set) ? 1ULL << i : 0;
+	return bits;
+}
+
+struct recording {
+	struct options options;
+	struct recorder recorder;
+	struct random random;
+	struct domain_report domain;
+	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[64];
+	struct utsname host;
+	int store_fd;
+	char *path;
+	uint8_t state[DIGEST_BYTES];
+	uint64_t events, started_ns;
+};
+
+static void choose_seed(struct recording *recording)
+{
+	uint8_t bytes[32];
+
+	if (recording->options.seed) {
+		snprintf(recording->seed, sizeof(recording->seed), "%s", recording->options.seed);
+		return;
+	}
+	randombytes_buf(bytes, sizeof(bytes));
+	hex_encode(bytes, sizeof(bytes), recording->seed);
+}
+
+static int open_writer(struct recording *recording)
+{
+	struct trace_info info = {
+		.table_version = SYSCALL_TABLE_VERSION,
+		.seed = recording->seed,
+		.argv = (const char *const *)recording->options.command,
+		.directory = recording->directory,
+		.clock_virtual = recording->options.clock_virtual,
+		.epoch_ns = recording->options.clock_virtual ? recording->options.epoch_ns : 0,
+		.host = recording->host.nodename,
+		.os_release = recording->host.release,
+		.operator_name = getenv("USER"),
+		.tool = "sworn " SWORN_VERSION,
+		.xcr0 = vector_components(),
+		.cpu = recording->cpu,
+	};
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	info.started_utc_ns = (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+	recording->started_ns = info.started_utc_ns;
+	if (!recording->options.output) {
+		recording->store_fd = store_open(recording->options.store);
+		if (recording->store_fd < 0)
+			return recording->store_fd;
+	}
+	return writer_open(recording->options.output, recording->store_fd, &info, &recording->recorder.writer);
+}
+
+static int start(struct recording *recording)
+{
+	struct recorder *rec = &recording->recorder;
+	struct ambient_options ambient = {
+		.argv = recording->options.command,
+		.environment = environ,
+		.allow_network = recording->options.allow_network,
+	};
+	struct ambient_guest guest;
+	int r = ambient_start(&ambient, &guest);
+
+	if (r < 0)
+		return r;
+	recording->domain = guest.report;
+	rec->init = guest.init;
+	rec->refuse_sockets = guest.refuse_sockets;
+	rec->first = guest_first(&rec->guests, guest.tid, (uint32_t)guest.guest_pid);
+	if (!rec->first)
+		return -ENOMEM;
+	record_thread_init(rec->first);
+	if (!rec->first->record)
+		return -ENOMEM;
+	rec->command = rec->first->process;
+	rec->first->stop_status = (PTRACE_EVENT_SECCOMP << 16) | (SIGTRAP << 8) | 0x7f;
+	rec->current = rec->first;
+	return 0;
+}
+
+static int write_end(struct recording *recording)
+{
+	struct recorder *rec = &recording->recorder;
+	struct event end = {.kind = EVENT_END};
+	struct final_input final = {
+		.seed = recording->seed,
+		.argv = (const char *const *)recording->options.command,
+		.status = rec->command_status,
+		.units_count = rec->guests.units_count,
+	};
+	uint8_t(*units)[DIGEST_BYTES] = calloc(rec->guests.units_count + 1U, DIGEST_BYTES);
+	size_t i = 0;
+	int r = units ? sinks_report(rec->sinks, &final.sinks, &final.sinks_count) : -ENOMEM;
+
+	for (const struct unit *unit = rec->guests.units; r == 0 && unit; unit = unit->next)
+		memcpy(units[i++], unit->final, DIGEST_BYTES);
+	final.units = (const uint8_t(*)[DIGEST_BYTES])units;
+	if (r == 0)
+		r = final_state(&final, end.end.state);
+	free(units);
+	if (r < 0)
+		return r;
+	memcpy(recording->state, end.end.state, DIGEST_BYTES);
+	end.end.status = rec->command_status;
+	end.end.units = rec->guests.units_count;
+	end.end.threads = rec->guests.threads;
+	end.end.sinks = final.sinks;
+	end.end.sinks_count = final.sinks_count;
+	return record_event(rec, &end);
+}
+
+static int run(struct recording *recording)
+{
+	struct recorder *rec = &recording->recorder;
+	struct thread *thread;
+	int status, r;
+
+	while ((r = schedule_next(rec, &thread, &status)) > 0) {
+		if (pending_signal)
+			pass_signal(rec);
+		r = recorder_take(rec, thread, status);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int finish(struct recording *recording, int r)
+{
+	struct recorder *rec = &recording->recorder;
+	const char *exclusions[] = {"x87 instruction and data pointers", NULL};
+	const char *assumptions[3] = {NULL};
+	struct trace_summary summary = {
+		.requires_pmu = rec->pmu_used,
+		.assumptions = assumptions,
+		.exclusions = exclusions,
+		.isolation = recording->domain.isolation,
+		.complete = r == 0,
+	};
+	size_t n = 0;
+
+	assumptions[n++] = "CPUID, RDRAND and RDSEED answer as on the recording CPU";
+	if (rec->guests.units_count > 0 && !host_allows(HOST_PERSONALITY))
+		assumptions[n++] = "address space layout was randomised";
+	if (r == 0)
+		r = write_end(recording);
+	recording->events = writer_events(rec->writer);
+	if (r < 0) {
+		writer_abandon(rec->writer);
+		return r;
+	}
+	return writer_close(rec->writer, &summary, &recording->path);
+}
+
+static int exit_code(uint32_t status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Says why nothing could be recorded and gives the exit code. */
+static int explain_start(const struct recording *recording, int r)
+{
+	const char *command = recording->options.command[0];
+
+	if (r == -ENOENT) {
+		fprintf(stderr, "sworn: record: %s: not found; check the name and PATH\n", command);
+		return EXIT_NOT_FOUND;
+	}
+	if (r == -EACCES || r == -ENOEXEC || r == -EISDIR) {
+		fprintf(stderr, "sworn: record: %s: cannot be executed: %s\n", command, error_text(r));
+		return EXIT_NOT_EXECUTABLE;
+	}
+	fprintf(stderr, "sworn: record: %s: the domain could not be set up: %s\n", command, error_text(r));
+	return EXIT_SWORN;
+}
+
+static int prepare(struct recording *recording)
+{
+	struct recorder *rec = &recording->recorder;
+	struct rlimit files;
+	int r, lock, cpu;
+
+	recording->store_fd = -1;
+	if (!getcwd(recording->directory, sizeof(recording->directory)))
+		recording->directory[0] = '\0';
+	uname(&recording->host);
+	choose_seed(recording);
+	random_init(&recording->random, recording->seed, "random");
+	rec->random = &recording->random;
+	rec->virtual_clock = recording->options.clock_virtual;
+	rec->epoch_ns = recording->options.epoch_ns;
+	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
+	rec->affinity = own_affinity();
+	rec->warn = warn_once;
+	host_pin(&lock, &cpu);
+	rec->sinks = sinks_new();
+	if (!rec->sinks)
+		return -ENOMEM;
+	sinks_bind_standard(rec->sinks);
+	r = arena_open(&rec->guests.arena);
+	if (r == 0)
+		r = open_writer(recording);
+	if (r < 0)
+		return r;
+	r = start(recording);
+	/* Only now: guests start with the limits that the user gave. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	rec->use_counter = strcmp(recording->options.preempt, "calls") != 0 && counter_usable();
+	if (r == 0 && !rec->use_counter && strcmp(recording->options.preempt, "pmu") == 0)
+		return SWORN_EHOST;
+	own_signals();
+	return r;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	static struct recording recording;
+	const char *bad = host_check();
+	int r = parse(argc, argv, &recording.options);
+
+	if (r != 0)
+		return r;
+	if (bad) {
+		fprintf(stderr, "sworn: record: SWORN_WITHOUT: unknown name '%s'\n", bad);
+		return EXIT_USAGE;
+	}
+	if (sodium_init() < 0)
+		return EXIT_SWORN;
+	r = prepare(&recording);
+	if (r < 0) {
+		int code = explain_start(&recording, r);
+
+		if (recording.recorder.writer)
+			writer_abandon(recording.recorder.writer);
+		return code;
+	}
+	r = finish(&recording, run(&recording));
+	if (r < 0) {
+		fprintf(stderr, "sworn: record: %s: recording ended at event %" PRIu64 ": %s%s%s\n",
+			recording.options.command[0], recording.events, error_text(r),
+			recording.recorder.status ? ": " : "", recording.recorder.status ? recording.recorder.status : "");
+		return EXIT_SWORN;
+	}
+	guests_release(&recording.recorder.guests);
+	fprintf(stderr, "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s\n", recording.events,
+		recording.path, recording.options.output ? " " : "", recording.options.output ? recording.path : "");
+	return exit_code(recording.recorder.command_status);
+}

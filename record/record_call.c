@@ -1,0 +1,271 @@
+/* Ordinary calls: what happens at their entry and at their return. */
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "../sandbox/descriptor.h"
+#include "../traces/error.h"
+#include "recorder.h"
+
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+#define NR_RESTART_SYSCALL 219
+
+static bool is_undecided(int64_t result)
+{
+	return result == -ERESTARTSYS || result == -ERESTARTNOINTR || result == -ERESTARTNOHAND ||
+	       result == -ERESTART_RESTARTBLOCK;
+}
+
+static int capture_inputs(struct recorder *rec, struct thread *thread)
+{
+	const struct range_list *entry = &thread->call.entry;
+
+	for (size_t i = 0; i < entry->count; i++) {
+		int r = entry->ranges[i].direction == DIRECTION_IN ? capture_range(rec, thread, &entry->ranges[i])
+								   : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The kernel made the call start over after a signal without a handler: the same call goes on. */
+static bool is_restart(const struct thread *thread)
+{
+	uint32_t nr = (uint32_t)thread->registers.orig_rax;
+
+	return thread->record->restarting && thread->registers.rip == thread->call.ip &&
+	       (nr == thread->call.nr || nr == NR_RESTART_SYSCALL);
+}
+
+/* Without a network namespace, sockets other than local ones are what keeps guests off the network. */
+static bool is_outside_socket(const struct recorder *rec, const struct call *call)
+{
+	return rec->refuse_sockets && (call->nr == SYS_socket || call->nr == SYS_socketpair) &&
+	       call->args[0] != AF_UNIX;
+}
+
+static int refuse(struct recorder *rec, struct thread *thread, int error)
+{
+	const struct row *row = thread->call.row;
+	struct event event = record_call_event(thread, EVENT_REFUSED);
+	int r;
+
+	event.result = -error;
+	if (rec->warn && row && row->treatment == TREAT_EMULATE)
+		rec->warn(row->name, "no network in this domain; --allow net permits it");
+	else if (rec->warn)
+		rec->warn(row ? row->name : "a call without a name",
+			  row && row->reason ? row->reason : "unknown to this version");
+	thread->registers.rax = (uint64_t)-(int64_t)error;
+	thread->registers.orig_rax = (uint64_t)-1;
+	r = stop_set_registers(thread);
+	if (r < 0)
+		return r;
+	thread->record->capture.count = 0;
+	thread->record->capture.length = 0;
+	thread->stand = STAND_BOUNDARY;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return record_event(rec, &event);
+}
+
+/* Lets the kernel run the call. */
+static void execute(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	const struct row *row = thread->call.row;
+
+	own->in_call = true;
+	own->restarting = false;
+	own->blocks = row->flags & ROW_BLOCKS;
+	schedule_resume(thread, PTRACE_SYSCALL, 0);
+}
+
+/* The command's first exec: what comes before it is the recorder's own code. */
+static bool is_unborn(const struct thread *thread)
+{
+	return thread->process->space->table.count == 0;
+}
+
+static int special_entry(struct recorder *rec, struct thread *thread)
+{
+	bool answered = false;
+	int r;
+
+	switch ((enum family)thread->call.row->family) {
+	case FAMILY_EXIT:
+		return record_exit_entry(rec, thread);
+	case FAMILY_EXEC:
+		r = is_unborn(thread) ? 0 : record_checkpoint(rec, thread, CHECKPOINT_EXEC);
+		if (r < 0)
+			return r;
+		execute(thread);
+		thread->record->blocks = thread->process->threads_count > 1;
+		return 0;
+	case FAMILY_CLONE:
+		execute(thread);
+		return 0;
+	case FAMILY_RANDOM:
+	case FAMILY_CLOCK:
+	case FAMILY_PID:
+	case FAMILY_SCHED:
+	case FAMILY_DUMPABLE:
+	case FAMILY_SECCOMP:
+		r = record_virtual(rec, thread, &answered);
+		if (r < 0 || answered)
+			return r;
+		execute(thread);
+		return 0;
+	case FAMILY_NONE:
+	case FAMILY_MAP:
+	case FAMILY_SIGNAL:
+	case FAMILY_SIGRETURN:
+	case FAMILY_TLS:
+		execute(thread);
+		return 0;
+	}
+	return SWORN_EFORMAT;
+}
+
+int record_entry(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	const struct row *row;
+	int r;
+
+	if (is_restart(thread)) {
+		own->in_call = true;
+		schedule_resume(thread, PTRACE_SYSCALL, 0);
+		own->restarting = false;
+		return 0;
+	}
+	own->turned = false;
+	r = guest_enter_call(thread);
+	if (r < 0)
+		return r;
+	if (own->held.signal)
+		return record_held(rec, thread);
+	row = thread->call.row;
+	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)
+		return refuse(rec, thread, row ? row->error : ENOSYS);
+	if (is_outside_socket(rec, &thread->call))
+		return refuse(rec, thread, EAFNOSUPPORT);
+	r = capture_inputs(rec, thread);
+	if (r < 0)
+		return r;
+	if (row->treatment == TREAT_SPECIAL)
+		return special_entry(rec, thread);
+	execute(thread);
+	return 0;
+}
+
+/* What the fd cache must forget after a successful call. */
+static void forget_descriptors(struct thread *thread, int64_t result)
+{
+	const struct row *row = thread->call.row;
+
+	if (row->flags & ROW_CLOSES)
+		fd_cache_forget(thread->process->fds);
+	else if (row->result == RESULT_FD && result >= 0)
+		fd_forget(thread->process->fds, (int)result);
+}
+
+static int capture_outputs(struct recorder *rec, struct thread *thread, int64_t result)
+{
+	const struct call *call = &thread->call;
+	int r = extent_exit(call->row, call->args, result, &call->entry, guest_read, thread, &rec->out);
+
+	for (size_t i = 0; r >= 0 && i < rec->out.count; i++)
+		r = capture_range(rec, thread, &rec->out.ranges[i]);
+	return r;
+}
+
+/* The part of a return that only this call's kind knows. */
+static int finish(struct recorder *rec, struct thread *thread, int64_t result, struct event *event)
+{
+	const struct row *row = thread->call.row;
+	int r;
+
+	if (row->family == FAMILY_MAP && result >= -4095 && result < 0)
+		return 0;
+	if (row->treatment == TREAT_SPECIAL && row->family == FAMILY_MAP) {
+		static struct mapping mapping; /* one recorder thread */
+
+		mapping = (struct mapping){0};
+		r = record_map(rec, thread, result, &mapping);
+		if (r > 0) {
+			event->mappings = &mapping;
+			event->mappings_count = 1;
+		}
+		return r < 0 ? r : 0;
+	}
+	if (row->flags & ROW_TIMER)
+		thread->process->timers = true;
+	if ((row->flags & ROW_OUTPUT) && result > 0) {
+		event->sink = sink_number(rec->sinks, thread);
+		if (event->sink) {
+			r = sink_update(rec->sinks, event->sink, thread, result, NULL);
+			if (r < 0)
+				return r;
+		}
+	}
+	if (rec->random_devices && result > 0) {
+		r = record_random_read(rec, thread, result);
+		if (r < 0)
+			return r;
+	}
+	return guest_finish_call(thread, result);
+}
+
+/* Opening a random device makes later reads look at what they read from. */
+static void notice_random(struct recorder *rec, struct thread *thread, int64_t result)
+{
+	struct fd_info info;
+
+	if (rec->random_devices || thread->call.row->result != RESULT_FD || result < 0)
+		return;
+	if (thread->call.nr != 2 && thread->call.nr != 257 && thread->call.nr != 437)
+		return;
+	info = fd_lookup(thread->process->fds, thread->tid, (int)result);
+	rec->random_devices = fd_is_random(&info);
+}
+
+int record_return(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	int64_t result = (int64_t)thread->registers.rax;
+	struct event event;
+	int r;
+
+	if (!own->in_call)
+		return SWORN_EFORMAT;
+	if (thread->call.row->family == FAMILY_SIGRETURN)
+		return record_sigreturn(rec, thread);
+	if (is_undecided(result)) {
+		/* EINTR or a restart: the signal stop that follows decides. */
+		own->restarting = true;
+		schedule_resume(thread, PTRACE_CONT, 0);
+		return 0;
+	}
+	if (is_unborn(thread))
+		return (int)result; /* the command itself could not be executed */
+	own->in_call = false;
+	own->restarting = false;
+	thread->stand = STAND_BOUNDARY;
+	event = record_call_event(thread, EVENT_CALL);
+	forget_descriptors(thread, result);
+	notice_random(rec, thread, result);
+	r = finish(rec, thread, result, &event);
+	if (r < 0)
+		return r;
+	event.result = result;
+	r = capture_outputs(rec, thread, result);
+	if (r < 0)
+		return r;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return capture_emit(rec, thread, &event);
+}

@@ -1,0 +1,216 @@
+/* Threads and processes that end. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "../traces/error.h"
+#include "recorder.h"
+
+#define ROBUST_WORDS_MAX 2048
+#define NR_EXIT 60
+
+int record_exit_entry(struct recorder *rec, struct thread *thread)
+{
+	struct process *process = thread->process;
+	bool whole = thread->call.nr != NR_EXIT || process->threads_count == 1;
+
+	if (whole && !process->checkpointed) {
+		int r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
+
+		if (r < 0)
+			return r;
+	}
+	thread->record->own_exit = true;
+	thread->record->in_call = true;
+	process->ending = whole;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return 0;
+}
+
+/* Where the kernel will write when a thread dies: the words of its robust futex list (get_robust_list(2)). */
+static void note_robust(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	uint64_t head[3], entry;
+
+	if (!thread->robust_list || guest_read(thread, thread->robust_list, head, sizeof(head)) != sizeof(head))
+		return;
+	own->robust_words = calloc(ROBUST_WORDS_MAX, sizeof(uint64_t));
+	if (!own->robust_words)
+		return;
+	entry = head[0];
+	while (own->robust_count < ROBUST_WORDS_MAX - 1 && (entry & ~1ULL) != thread->robust_list && entry) {
+		own->robust_words[own->robust_count++] = (entry & ~1ULL) + head[1];
+		if (guest_read(thread, entry & ~1ULL, &entry, sizeof(entry)) != sizeof(entry))
+			break;
+	}
+	if (head[2])
+		own->robust_words[own->robust_count++] = (head[2] & ~1ULL) + head[1];
+}
+
+static bool is_zombie(pid_t tid)
+{
+	char path[64], text[256], *state;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return true;
+	text[n] = '\0';
+	state = strrchr(text, ')');
+	return state && (state[2] == 'Z' || state[2] == 'X');
+}
+
+/* Another thread of the process is in exec: the kernel ends all others on its behalf. */
+static bool exec_elsewhere(const struct thread *thread)
+{
+	for (const struct thread *t = thread->process->threads; t; t = t->sibling) {
+		if (t != thread && t->record->in_call && t->call.row && t->call.row->family == FAMILY_EXEC)
+			return true;
+	}
+	return false;
+}
+
+static struct thread *another_of_space(const struct recorder *rec, const struct thread *thread)
+{
+	for (struct thread *t = rec->guests.first; t; t = t->next) {
+		if (t != thread && t->process->space == thread->process->space && !t->record->exiting)
+			return t;
+	}
+	return NULL;
+}
+
+/* What the kernel wrote into memory that lives on: the CLEARTID word and the robust words. */
+static int capture_exit_writes(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	struct thread *witness = another_of_space(rec, thread);
+	uint32_t word;
+	int r = 0;
+
+	own->capture.count = 0;
+	own->capture.length = 0;
+	if (!witness)
+		return 0;
+	for (size_t i = 0; r == 0 && i < own->robust_count; i++) {
+		struct payload payload = {PAYLOAD_ROBUST, DIRECTION_OUT, own->robust_words[i], 4, (uint8_t *)&word};
+
+		if (guest_read(witness, own->robust_words[i], &word, 4) == 4)
+			r = capture_bytes(rec, thread, &payload);
+	}
+	if (r == 0 && thread->clear_tid && guest_read(witness, thread->clear_tid, &word, 4) == 4) {
+		struct payload payload = {PAYLOAD_CLEARTID, DIRECTION_OUT, thread->clear_tid, 4, (uint8_t *)&word};
+
+		r = capture_bytes(rec, thread, &payload);
+	}
+	return r;
+}
+
+static enum exit_cause exit_cause(const struct thread *thread)
+{
+	const struct record_thread *own = thread->record;
+
+	if (own->own_exit)
+		return own->in_call ? EXIT_CALL : EXIT_SIGNAL;
+	if (thread->process->ending || exec_elsewhere(thread))
+		return EXIT_GROUP;
+	return own->uncertain ? EXIT_UNKNOWN : EXIT_KILLED;
+}
+
+/* Writes the EXIT event and forgets the thread. */
+static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t status)
+{
+	struct process *process = thread->process;
+	struct event event = {.kind = EVENT_EXIT, .thread = thread->number, .ip = thread->registers.rip};
+	int r = capture_exit_writes(rec, thread);
+
+	if (r < 0)
+		return r;
+	if (thread->record->own_exit && thread->record->in_call) {
+		event.nr = thread->call.nr;
+		event.args[0] = thread->call.args[0];
+		event.registers_hash = thread->call.registers_hash;
+		event.ip = thread->call.ip;
+	}
+	event.exit.cause = exit_cause(thread);
+	event.exit.process_gone = process->threads_count == 1;
+	event.exit.status = status;
+	r = capture_emit(rec, thread, &event);
+	if (process == rec->command && event.exit.process_gone) {
+		rec->command = NULL;
+		rec->command_gone = true;
+		rec->command_status = status;
+	}
+	if (rec->current == thread) {
+		rec->turn = (struct event){.kind = EVENT_TURN, .thread = thread->number};
+		rec->last_number = thread->number;
+		rec->current = NULL;
+		rec->last = NULL;
+	}
+	if (rec->last == thread) {
+		rec->turn.turn.end = TURN_BOUNDARY;
+		rec->turn.nr = 0;
+		rec->turn.ip = 0;
+		rec->turn.registers = NULL;
+		rec->last = NULL;
+	}
+	record_thread_release(thread);
+	guest_exit(&rec->guests, thread);
+	return r;
+}
+
+int record_exit_stop(struct recorder *rec, struct thread *thread)
+{
+	struct process *process = thread->process;
+	struct record_thread *own = thread->record;
+	bool exec = exec_elsewhere(thread), grouped = process->ending || exec;
+	unsigned long status = 0;
+	int r;
+
+	if (stop_message(thread, &status) < 0)
+		status = 0;
+	if (!own->own_exit && !grouped && thread->run == RUN_USER)
+		own->uncertain = true;
+	if (own->uncertain)
+		thread->stand = STAND_GONE;
+	if (!own->own_exit && !grouped && !process->checkpointed) {
+		/* SIGKILL takes the whole process. */
+		r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
+		if (r < 0)
+			return r;
+	}
+	note_robust(thread);
+	own->exiting = true;
+	process->status = (uint32_t)status;
+	if (stop_resume(thread, PTRACE_CONT, 0) < 0)
+		return 0;
+	thread->run = RUN_KERNEL;
+	if (process->threads_count == 1 || process->ending || !(own->own_exit || exec))
+		return 0; /* reaped by whoever waits next */
+	/* One thread of several: nobody runs before the kernel has cleared its tid word. A leader stays as a
+	 * zombie until the last thread is gone. */
+	for (;;) {
+		int reaped, got = waitpid(thread->tid, &reaped, __WALL | WNOHANG);
+
+		if (got == thread->tid || is_zombie(thread->tid))
+			return finish_exit(rec, thread, (uint32_t)status);
+		sched_yield();
+	}
+}
+
+int record_gone(struct recorder *rec, struct thread *thread, int status)
+{
+	return finish_exit(rec, thread, (uint32_t)status);
+}

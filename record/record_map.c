@@ -1,0 +1,216 @@
+/* The mapping family: mmap, mremap, brk, shmat, shmdt. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../traces/error.h"
+#include "recorder.h"
+
+#define KEPT_FLAGS (MAP_PRIVATE | MAP_SHARED | MAP_GROWSDOWN | MAP_NORESERVE)
+#define SYSV_DEVICE (~0ULL) /* stands for st_dev of a System V segment */
+
+static bool is_mapped(const struct recorder *rec, uint64_t object)
+{
+	for (const struct thread *t = rec->guests.first; t; t = t->next) {
+		const struct mapping_table *table = &t->process->space->table;
+
+		for (size_t i = 0; i < table->count; i++) {
+			if (table->entries[i].object == object)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The object behind (device, inode) while some guest still maps it, else a new one without content. */
+static struct shared_object *object_for(struct recorder *rec, uint64_t device, uint64_t inode, bool *ret_new)
+{
+	struct shared_object **link = &rec->objects, *object;
+
+	while ((object = *link)) {
+		if (object->device == device && object->inode == inode) {
+			if (is_mapped(rec, object->number)) {
+				*ret_new = false;
+				return object;
+			}
+			*link = object->next;
+			free(object);
+			continue;
+		}
+		link = &object->next;
+	}
+	object = calloc(1, sizeof(*object));
+	if (!object)
+		return NULL;
+	object->number = ++rec->objects_count;
+	object->device = device;
+	object->inode = inode;
+	object->next = rec->objects;
+	rec->objects = object;
+	*ret_new = true;
+	return object;
+}
+
+static int map_shared(struct recorder *rec, int fd, const struct stat *status, struct mapping *mapping,
+		      uint64_t offset)
+{
+	bool is_new;
+	struct shared_object *object = object_for(rec, status->st_dev, status->st_ino, &is_new);
+	int r = 0;
+
+	if (!object)
+		return -ENOMEM;
+	mapping->backing = BACKING_SHARED;
+	mapping->object = object->number;
+	if (is_new) {
+		r = record_content(rec, fd, mapping, offset);
+		memcpy(object->digest, mapping->digest, DIGEST_BYTES);
+	}
+	object->length = (uint64_t)status->st_size;
+	memcpy(mapping->digest, object->digest, DIGEST_BYTES);
+	mapping->offset = offset;
+	mapping->length = object->length;
+	return r;
+}
+
+/* A shared mapping through a read-only descriptor can never write: its content is as good as private. */
+static bool opened_for_writing(const char *path)
+{
+	struct stat link;
+
+	return lstat(path, &link) < 0 || (link.st_mode & S_IWUSR);
+}
+
+static bool is_shared(const struct recorder *rec, const struct stat *status)
+{
+	for (const struct shared_object *o = rec->objects; o; o = o->next) {
+		if (o->device == status->st_dev && o->inode == status->st_ino && is_mapped(rec, o->number))
+			return true;
+	}
+	return false;
+}
+
+static int map_file(struct recorder *rec, struct thread *thread, struct mapping *mapping)
+{
+	const uint64_t *args = thread->call.args;
+	static char target[PATH_BYTES_MAX];
+	struct stat status;
+	char path[64];
+	ssize_t n;
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, (int)args[4]);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = '\0';
+	mapping->path = target;
+	if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 5)) { /* /dev/zero */
+		mapping->backing = mapping->flags & MAP_SHARED ? BACKING_SHARED : BACKING_ANON;
+		mapping->object = mapping->flags & MAP_SHARED ? ++rec->objects_count : 0;
+		r = 0;
+	} else if (!S_ISREG(status.st_mode)) {
+		rec->status = "device mapping";
+		r = SWORN_EREFUSED;
+	} else if ((mapping->flags & MAP_SHARED) && (opened_for_writing(path) || is_shared(rec, &status))) {
+		r = map_shared(rec, fd, &status, mapping, args[5]);
+	} else {
+		mapping->backing = BACKING_BLOB;
+		r = record_content(rec, fd, mapping, args[5]);
+	}
+	close(fd);
+	return r;
+}
+
+static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t result, struct mapping *mapping)
+{
+	const uint64_t *args = thread->call.args;
+	uint32_t flags = (uint32_t)args[3];
+	int r = 0;
+
+	mapping->start = result;
+	mapping->end = result + ((args[1] + 4095) & ~4095ULL);
+	mapping->prot = (uint32_t)args[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	mapping->flags = flags & KEPT_FLAGS;
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+		mapping->flags = (mapping->flags & ~(uint32_t)MAP_PRIVATE) | MAP_SHARED;
+	if (!(flags & MAP_ANONYMOUS)) {
+		r = map_file(rec, thread, mapping);
+	} else if (mapping->flags & MAP_SHARED) {
+		mapping->backing = BACKING_SHARED;
+		mapping->object = ++rec->objects_count;
+		mapping->length = mapping->end - mapping->start;
+	}
+	return r < 0 ? r : mapping_insert(&thread->process->space->table, mapping);
+}
+
+/* The end of the mapping that starts at `start`, from the kernel: a segment's size is nowhere else. */
+static uint64_t kernel_end(pid_t tid, uint64_t start)
+{
+	char path[64], line[512];
+	uint64_t from, to, found = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2 && from == start)
+			found = to;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t result, struct mapping *mapping)
+{
+	bool is_new;
+	struct shared_object *object = object_for(rec, SYSV_DEVICE, thread->call.args[0], &is_new);
+
+	if (!object)
+		return -ENOMEM;
+	mapping->start = result;
+	mapping->end = kernel_end(thread->tid, result);
+	if (mapping->end <= result)
+		return -ENOENT;
+	mapping->prot = thread->call.args[2] & 010000 /* SHM_RDONLY */ ? PROT_READ : PROT_READ | PROT_WRITE;
+	mapping->flags = MAP_SHARED;
+	mapping->backing = BACKING_SHARED;
+	mapping->object = object->number;
+	object->length = mapping->length = mapping->end - mapping->start;
+	return mapping_insert(&thread->process->space->table, mapping);
+}
+
+int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping)
+{
+	int r;
+
+	switch (thread->call.nr) {
+	case SYS_mmap:
+		r = record_mmap(rec, thread, (uint64_t)result, ret_mapping);
+		return r < 0 ? r : 1;
+	case SYS_shmat:
+		r = record_shmat(rec, thread, (uint64_t)result, ret_mapping);
+		return r < 0 ? r : 1;
+	case SYS_brk:
+		return guest_brk(thread, (uint64_t)result);
+	case SYS_mremap:
+		return guest_mremap(thread, (uint64_t)result);
+	case SYS_shmdt:
+		return guest_shmdt(thread);
+	default:
+		return SWORN_EREFUSED;
+	}
+}

@@ -1,0 +1,333 @@
+/* Signals: traps that the recorder answers, faults, and signals from elsewhere. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "../sandbox/register.h"
+#include "../traces/error.h"
+#include "recorder.h"
+
+#define RED_ZONE_BYTES 128
+#define FRAME_BYTES_MAX 65536
+#define SCRATCH (CALL_PAGE + 2048) /* inside the call page, never hashed */
+
+static void emit_registers(struct event *event, struct thread *thread, uint8_t *vector)
+{
+	event->registers = &thread->registers;
+	event->vector = vector;
+}
+
+/* The kernel made a blocked or ignored signal default and unblocked it before the stop: put the guest's
+ * own disposition and mask back. */
+static int undo_forced(struct thread *thread, int signal)
+{
+	struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
+	bool blocked = thread->mask & signal_bit(signal);
+	bool ignored = action->handler == (uint64_t)(uintptr_t)SIG_IGN;
+	uint64_t args[6] = {(uint64_t)signal, SCRATCH, 0, 8};
+	int64_t result;
+	int r;
+
+	if (!blocked && !ignored)
+		return 0;
+	r = guest_write(thread, SCRATCH, action, sizeof(*action));
+	if (r == 0)
+		r = stop_inject(thread, false, SYS_rt_sigaction, args, &result);
+	if (r == 0 && ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask) < 0)
+		r = SWORN_EGONE;
+	return r;
+}
+
+/* rdtsc and rdtscp trap (PR_SET_TSC). 1 when this stop was one of them. */
+static int take_trap(struct recorder *rec, struct thread *thread)
+{
+	struct event event = {.kind = EVENT_TRAP, .thread = thread->number, .ip = thread->registers.rip};
+	uint8_t code[3] = {0};
+	size_t length = 2;
+	int r;
+
+	guest_read(thread, thread->registers.rip, code, sizeof(code));
+	if (code[0] == 0x0f && code[1] == 0x31) {
+		event.trap.kind = TRAP_RDTSC;
+	} else if (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9) {
+		event.trap.kind = TRAP_RDTSCP;
+		length = 3;
+	} else {
+		return 0;
+	}
+	event.registers_hash = registers_hash(&thread->registers);
+	event.trap.value = rec->virtual_clock ? record_clock_ns(rec) * 2 : __rdtsc();
+	thread->registers.rax = (uint32_t)event.trap.value;
+	thread->registers.rdx = event.trap.value >> 32;
+	if (event.trap.kind == TRAP_RDTSCP)
+		thread->registers.rcx = event.trap.aux;
+	thread->registers.rip += length;
+	thread->registers.orig_rax = (uint64_t)-1;
+	r = stop_set_registers(thread);
+	if (r == 0)
+		r = undo_forced(thread, SIGSEGV);
+	if (r < 0)
+		return r;
+	thread->stand = STAND_BOUNDARY;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	r = record_event(rec, &event);
+	return r < 0 ? r : 1;
+}
+
+static bool at_boundary(const struct thread *thread)
+{
+	struct registers a = thread->registers, b = thread->record->boundary;
+
+	a.orig_rax = b.orig_rax = 0;
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/* Where the frame that starts at the new rsp ends: at the old stack pointer's red zone, or at the top of the
+ * alternate stack. */
+static uint64_t frame_end(const struct thread *thread, uint64_t before, uint64_t after)
+{
+	const struct signal_stack *stack = &thread->stack;
+	bool on_stack = after >= stack->base && after < stack->base + stack->size;
+	bool was_on = before >= stack->base && before < stack->base + stack->size;
+	uint64_t end = on_stack && !was_on ? stack->base + stack->size : before - RED_ZONE_BYTES;
+
+	return end > after && end - after <= FRAME_BYTES_MAX ? end : after + FRAME_BYTES_MAX;
+}
+
+/* How the interrupted call ends for the guest: with EINTR, or rewound to start over after the handler. */
+static int emit_interrupted(struct recorder *rec, struct thread *thread, uint64_t frame)
+{
+	struct event event = record_call_event(thread, EVENT_CALL);
+	mcontext_t saved;
+	uint64_t context = frame + 8 + offsetof(ucontext_t, uc_mcontext);
+
+	if (guest_read(thread, context, &saved, sizeof(saved.gregs)) != sizeof(saved.gregs))
+		return SWORN_EGONE;
+	if ((uint64_t)saved.gregs[REG_RIP] != thread->call.ip)
+		event.flags = CALL_RESTARTED;
+	event.result = saved.gregs[REG_RAX];
+	if (!event.flags) {
+		int r = extent_exit(thread->call.row, thread->call.args, event.result, &thread->call.entry,
+				    guest_read, thread, &rec->out);
+
+		for (size_t i = 0; r >= 0 && i < rec->out.count; i++)
+			r = capture_range(rec, thread, &rec->out.ranges[i]);
+		if (r < 0)
+			return r;
+	}
+	return capture_emit(rec, thread, &event);
+}
+
+/* Lets the kernel build the frame and stops at the handler's first instruction. */
+static int enter_handler(struct thread *thread, int signal)
+{
+	uint64_t handler = thread->process->signals->actions[signal - 1].handler;
+	int status, r = stop_resume(thread, PTRACE_SINGLESTEP, signal);
+
+	if (r < 0)
+		return r;
+	do
+		r = stop_wait(thread, &status);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	if (stop_kind(status) == STOP_SIGNAL && stop_signal(status) == SIGTRAP) {
+		r = stop_get_registers(thread);
+		if (r < 0 || thread->registers.rip == handler)
+			return r;
+	}
+	/* No room for the frame: the kernel ends the process with SIGSEGV. */
+	thread->stop_status = status;
+	return 1;
+}
+
+static int handle(struct recorder *rec, struct thread *thread, struct event *event)
+{
+	static uint8_t vector[VECTOR_BYTES_MAX];
+	struct record_thread *own = thread->record;
+	int signal = ((const siginfo_t *)(const void *)event->signal.siginfo)->si_signo;
+	uint64_t before = thread->registers.rsp, mask, frame;
+	struct range range = {.arg = PAYLOAD_FRAME, .direction = DIRECTION_OUT};
+	int r = enter_handler(thread, signal);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	frame = thread->registers.rsp;
+	if (own->in_call) {
+		r = emit_interrupted(rec, thread, frame);
+		if (r < 0)
+			return r;
+		own->in_call = own->restarting = false;
+	}
+	thread->stand = STAND_BOUNDARY;
+	thread->registers.orig_rax = (uint64_t)-1;
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(mask), &mask) < 0)
+		return SWORN_EGONE;
+	event->signal.mask = mask;
+	guest_handled(thread, signal, mask);
+	r = vector_get(thread->tid, vector, &event->vector_length);
+	if (r < 0)
+		return r;
+	emit_registers(event, thread, vector);
+	range.address = frame;
+	range.length = frame_end(thread, before, frame) - frame;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	r = capture_range(rec, thread, &range);
+	return r < 0 ? r : capture_emit(rec, thread, event);
+}
+
+static int die(struct recorder *rec, struct thread *thread, struct event *event)
+{
+	struct record_thread *own = thread->record;
+	int signal = ((const siginfo_t *)(const void *)event->signal.siginfo)->si_signo;
+	int r;
+
+	own->own_exit = true;
+	own->blocks = thread->process->threads_count > 1;
+	thread->process->ending = true;
+	own->capture.count = 0;
+	own->capture.length = 0;
+	event->signal.action = SIGNAL_FATAL;
+	if (own->in_call)
+		thread->stand = STAND_ENTRY;
+	else
+		thread->stand = event->signal.synchronous ? STAND_FAULT : STAND_BOUNDARY;
+	own->in_call = false;
+	r = record_event(rec, event);
+	if (r == 0 && !thread->process->checkpointed)
+		r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
+	schedule_resume(thread, PTRACE_CONT, signal);
+	return r;
+}
+
+/* The signal came inside computation and nothing says where that is: a handler waits for the next
+ * call; death does not wait, and the checkpoint leaves out what is not known. */
+static int take_unplaced(struct recorder *rec, struct thread *thread, struct event *event, enum signal_effect effect)
+{
+	struct record_thread *own = thread->record;
+	int signal = ((const siginfo_t *)(const void *)event->signal.siginfo)->si_signo;
+	int r;
+
+	if (effect == EFFECT_HANDLE) {
+		own->held.signal = signal;
+		memcpy(own->held.siginfo, event->signal.siginfo, SIGINFO_BYTES);
+		own->no_event = true;
+		schedule_resume(thread, PTRACE_CONT, 0);
+		return 0;
+	}
+	own->uncertain = true;
+	thread->stand = STAND_GONE;
+	r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
+	schedule_resume(thread, PTRACE_CONT, signal);
+	return r;
+}
+
+/* With its counter on, a position inside computation has a name: the turn is cut there. */
+static int cut_here(struct recorder *rec, struct thread *thread)
+{
+	struct event event = {.kind = EVENT_TURN, .thread = thread->number, .ip = thread->registers.rip};
+	int r = counter_read(thread->counter, &event.turn.count);
+
+	if (r < 0)
+		return r;
+	event.turn.end = TURN_COUNT;
+	event.turn.next = thread->number;
+	event.registers = &thread->registers;
+	rec->pmu_used = true;
+	return record_event(rec, &event);
+}
+
+/* Signals without an effect on the guest's state: dropped or left to job control. */
+static int pass_on(struct thread *thread, int signal)
+{
+	thread->record->no_event = true;
+	schedule_resume(thread, PTRACE_CONT, signal);
+	return 0;
+}
+
+int record_signal(struct recorder *rec, struct thread *thread, int signal)
+{
+	struct event event = {.kind = EVENT_SIGNAL, .thread = thread->number, .ip = thread->registers.rip};
+	struct record_thread *own = thread->record;
+	enum signal_effect effect = signal_effect(thread->process->signals, signal);
+	siginfo_t info;
+	int r;
+
+	if (own->held.signal == signal && thread->stand == STAND_BOUNDARY && own->held_raised) {
+		memcpy(&info, own->held.siginfo, sizeof(info));
+		if (ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info) < 0)
+			return SWORN_EGONE;
+		own->held.signal = 0;
+		own->held_raised = false;
+	}
+	r = stop_siginfo(thread, event.signal.siginfo);
+	if (r < 0)
+		return r;
+	memcpy(&info, event.signal.siginfo, sizeof(info));
+	if (signal == SIGSEGV && info.si_code == SI_KERNEL && !own->in_call) {
+		r = take_trap(rec, thread);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	event.signal.synchronous = signal_is_synchronous(event.signal.siginfo) && !own->in_call;
+	event.ip = event.signal.synchronous ? thread->registers.rip : 0;
+	if (event.signal.synchronous) {
+		event.registers_hash = registers_hash(&thread->registers);
+		/* A forced signal that is blocked or ignored ends the process (signal(7)). */
+		if ((thread->mask & signal_bit(signal)) || effect == EFFECT_IGNORE)
+			effect = EFFECT_FATAL;
+	} else if (effect != EFFECT_HANDLE && effect != EFFECT_FATAL) {
+		return pass_on(thread, signal);
+	} else if (!own->in_call && !at_boundary(thread)) {
+		if (!own->counting)
+			return take_unplaced(rec, thread, &event, effect);
+		r = cut_here(rec, thread);
+		if (r < 0)
+			return r;
+	}
+	return effect == EFFECT_HANDLE ? handle(rec, thread, &event) : die(rec, thread, &event);
+}
+
+int record_held(struct recorder *rec, struct thread *thread)
+{
+	struct event event = record_call_event(thread, EVENT_CALL);
+	int r;
+
+	event.flags = CALL_RESTARTED;
+	event.result = thread->call.nr;
+	thread->registers.rip = thread->call.ip - 2;
+	thread->registers.rax = thread->call.nr;
+	thread->registers.orig_rax = (uint64_t)-1;
+	r = stop_set_registers(thread);
+	if (r < 0)
+		return r;
+	thread->stand = STAND_BOUNDARY;
+	thread->record->held_raised = true;
+	if (syscall(SYS_tkill, thread->tid, thread->record->held.signal) < 0)
+		return SWORN_EGONE;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return record_event(rec, &event);
+}
+
+int record_sigreturn(struct recorder *rec, struct thread *thread)
+{
+	static uint8_t vector[VECTOR_BYTES_MAX];
+	struct event event = record_call_event(thread, EVENT_SIGRETURN);
+	int r;
+
+	thread->record->in_call = false;
+	thread->stand = STAND_BOUNDARY;
+	thread->registers.orig_rax = (uint64_t)-1;
+	guest_sigreturn(thread, thread->call.frame);
+	r = vector_get(thread->tid, vector, &event.vector_length);
+	if (r < 0)
+		return r;
+	emit_registers(&event, thread, vector);
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return record_event(rec, &event);
+}

@@ -1,0 +1,273 @@
+/* Calls answered at their entry, without the kernel: one stop each. */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "../sandbox/descriptor.h"
+#include "../sandbox/random.h"
+#include "recorder.h"
+
+#define RANDOM_FLAGS 7U
+#define CLOCK_STEP_NS 1000ULL	      /* per read */
+#define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
+#define RANDOM_CHUNK 4096
+
+static bool is_writable(const struct thread *thread, uint64_t address, uint64_t length)
+{
+	while (length > 0) {
+		const struct mapping *m = mapping_find(&thread->process->space->table, address);
+
+		if (!m || !(m->prot & PROT_WRITE))
+			return false;
+		if (m->end - address >= length)
+			return true;
+		length -= m->end - address;
+		address = m->end;
+	}
+	return true;
+}
+
+/* Writes `bytes` to the guest as argument `arg`'s output of the call. 0 or a negative errno for the guest in
+ * *ret_error. */
+static int give(struct recorder *rec, struct thread *thread, const struct payload *payload, int64_t *ret_result)
+{
+	int r;
+
+	if (payload->length == 0)
+		return 0;
+	if (!is_writable(thread, payload->address, payload->length)) {
+		*ret_result = -EFAULT;
+		return 0;
+	}
+	r = guest_write(thread, payload->address, payload->bytes, payload->length);
+	return r < 0 ? r : capture_bytes(rec, thread, payload);
+}
+
+static int answer_random(struct recorder *rec, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+	uint8_t chunk[RANDOM_CHUNK];
+	int64_t result = args[1] > INT32_MAX ? INT32_MAX : (int64_t)args[1];
+	uint64_t done = 0, length = (uint64_t)result;
+
+	if (args[2] & ~(uint64_t)RANDOM_FLAGS)
+		return record_answer(rec, thread, -EINVAL);
+	if (!is_writable(thread, args[0], length))
+		return record_answer(rec, thread, -EFAULT);
+	while (done < length) {
+		size_t n = length - done < sizeof(chunk) ? (size_t)(length - done) : sizeof(chunk);
+		struct payload payload = {0, DIRECTION_OUT, args[0] + done, n, chunk};
+		int r;
+
+		random_bytes(rec->random, chunk, n);
+		r = give(rec, thread, &payload, &result);
+		if (r < 0)
+			return r;
+		done += n;
+	}
+	return record_answer(rec, thread, result);
+}
+
+uint64_t record_clock_ns(struct recorder *rec)
+{
+	rec->clock_ns += CLOCK_STEP_NS;
+	return rec->clock_ns;
+}
+
+/* The virtual time of clock `id`, or -EINVAL. */
+static int read_clock(struct recorder *rec, clockid_t id, struct timespec *ret)
+{
+	uint64_t now = record_clock_ns(rec);
+
+	switch (id) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_TAI:
+		now += rec->epoch_ns;
+		break;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+		now += BOOT_BEFORE_NS;
+		break;
+	default:
+		if (id != CLOCK_PROCESS_CPUTIME_ID && id != CLOCK_THREAD_CPUTIME_ID && id >= 0)
+			return -EINVAL;
+		break;
+	}
+	ret->tv_sec = (time_t)(now / 1000000000ULL);
+	ret->tv_nsec = (long)(now % 1000000000ULL);
+	return 0;
+}
+
+static int answer_clock(struct recorder *rec, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+	struct payload payload = {.direction = DIRECTION_OUT};
+	const uint8_t zone[8] = {0};
+	struct timespec t;
+	int64_t result = 0;
+	int r = 0;
+
+	if (thread->call.nr == SYS_clock_gettime) {
+		result = read_clock(rec, (clockid_t)args[0], &t);
+		payload = (struct payload){1, DIRECTION_OUT, args[1], sizeof(t), (const uint8_t *)&t};
+	} else {
+		read_clock(rec, CLOCK_REALTIME, &t);
+		payload.address = args[0];
+		payload.bytes = (const uint8_t *)&t;
+		payload.length = args[0] ? sizeof(t) : 0;
+		if (thread->call.nr == SYS_time) {
+			result = t.tv_sec;
+			payload.length = args[0] ? sizeof(t.tv_sec) : 0;
+		} else {
+			t.tv_nsec /= 1000;
+		}
+	}
+	if (result >= 0)
+		r = give(rec, thread, &payload, &result);
+	if (r == 0 && thread->call.nr == SYS_gettimeofday && args[1]) {
+		payload = (struct payload){1, DIRECTION_OUT, args[1], sizeof(zone), zone};
+		r = give(rec, thread, &payload, &result);
+	}
+	return r < 0 ? r : record_answer(rec, thread, result);
+}
+
+/* Guests see the CPUs that the user gave the recorder, and may ask for any; they run on one. */
+static int answer_sched(struct recorder *rec, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+	uint32_t zeros[2] = {0};
+	int64_t result = 0;
+	int r = 0;
+
+	if (thread->call.nr == SYS_sched_getaffinity) {
+		size_t length = 8;
+		struct payload payload = {2, DIRECTION_OUT, args[2], length, (const uint8_t *)&rec->affinity};
+
+		result = args[1] < length || args[1] % 8 ? -EINVAL : (int64_t)length;
+		if (result > 0)
+			r = give(rec, thread, &payload, &result);
+	} else if (thread->call.nr == SYS_getcpu) {
+		for (uint8_t i = 0; i < 2 && r == 0; i++) {
+			struct payload payload = {i, DIRECTION_OUT, args[i], 4, (const uint8_t *)&zeros[i]};
+
+			if (args[i])
+				r = give(rec, thread, &payload, &result);
+		}
+	}
+	return r < 0 ? r : record_answer(rec, thread, result);
+}
+
+static int answer_dumpable(struct recorder *rec, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+	uint32_t enabled = PR_TSC_ENABLE;
+	struct payload payload = {1, DIRECTION_OUT, args[1], sizeof(enabled), (const uint8_t *)&enabled};
+	int64_t result = 0;
+	int r = 0;
+
+	switch ((int)args[0]) {
+	case PR_GET_DUMPABLE:
+		result = thread->process->dumpable;
+		break;
+	case PR_SET_DUMPABLE:
+		if (args[1] > 1)
+			result = -EINVAL;
+		else
+			thread->process->dumpable = (uint32_t)args[1];
+		break;
+	case PR_GET_TSC:
+		r = give(rec, thread, &payload, &result);
+		break;
+	case PR_SET_TSC:
+		break;
+	default:
+		result = -EINVAL;
+		break;
+	}
+	return r < 0 ? r : record_answer(rec, thread, result);
+}
+
+int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answered)
+{
+	const struct process *process = thread->process;
+
+	*ret_answered = true;
+	switch ((enum family)thread->call.row->family) {
+	case FAMILY_RANDOM:
+		return answer_random(rec, thread);
+	case FAMILY_CLOCK:
+		if (rec->virtual_clock)
+			return answer_clock(rec, thread);
+		break;
+	case FAMILY_PID:
+		if (thread->call.nr == SYS_getpid)
+			return record_answer(rec, thread, process->pid);
+		if (thread->call.nr == SYS_gettid)
+			return record_answer(rec, thread, thread->guest_tid);
+		if (process->ppid)
+			return record_answer(rec, thread, process->ppid);
+		break;
+	case FAMILY_SCHED:
+		return answer_sched(rec, thread);
+	case FAMILY_DUMPABLE:
+		return answer_dumpable(rec, thread);
+	case FAMILY_SECCOMP:
+		if (rec->warn)
+			rec->warn("seccomp filter of the program", "not installed: it would hide calls");
+		return record_answer(rec, thread, -EINVAL);
+	case FAMILY_NONE:
+	case FAMILY_MAP:
+	case FAMILY_EXEC:
+	case FAMILY_CLONE:
+	case FAMILY_EXIT:
+	case FAMILY_SIGNAL:
+	case FAMILY_SIGRETURN:
+	case FAMILY_TLS:
+		break;
+	}
+	*ret_answered = false;
+	return 0;
+}
+
+int record_random_read(struct recorder *rec, struct thread *thread, int64_t result)
+{
+	const struct call *call = &thread->call;
+	uint8_t chunk[RANDOM_CHUNK];
+	struct fd_info info;
+	int r;
+
+	switch (call->nr) {
+	case SYS_read:
+	case SYS_pread64:
+	case SYS_readv:
+	case SYS_preadv:
+	case SYS_preadv2:
+		break;
+	default:
+		return 0;
+	}
+	info = fd_lookup(thread->process->fds, thread->tid, (int)call->args[0]);
+	if (!fd_is_random(&info))
+		return 0;
+	r = extent_exit(call->row, call->args, result, &call->entry, guest_read, thread, &rec->out);
+	for (size_t i = 0; r >= 0 && i < rec->out.count; i++) {
+		const struct range *range = &rec->out.ranges[i];
+
+		for (uint64_t done = 0; r >= 0 && done < range->length;) {
+			size_t n = range->length - done < sizeof(chunk) ? (size_t)(range->length - done) : sizeof(chunk);
+
+			random_bytes(rec->random, chunk, n);
+			r = guest_write(thread, range->address + done, chunk, n);
+			done += n;
+		}
+	}
+	return r;
+}

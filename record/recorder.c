@@ -1,0 +1,159 @@
+#include "recorder.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "../traces/error.h"
+
+int record_event(struct recorder *rec, const struct event *event)
+{
+	return writer_event(rec->writer, event);
+}
+
+void record_thread_init(struct thread *thread)
+{
+	thread->record = calloc(1, sizeof(*thread->record));
+	if (!thread->record)
+		return;
+	thread->record->stat_fd = -1;
+	thread->record->request = PTRACE_CONT;
+}
+
+void record_thread_release(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+
+	if (!own)
+		return;
+	if (own->stat_fd >= 0)
+		close(own->stat_fd);
+	capture_release(&own->capture);
+	free(own->robust_words);
+	free(own);
+	thread->record = NULL;
+}
+
+struct event record_call_event(const struct thread *thread, enum event_kind kind)
+{
+	const struct call *call = &thread->call;
+	struct event event = {
+		.kind = kind,
+		.thread = thread->number,
+		.ip = call->ip,
+		.registers_hash = call->registers_hash,
+		.nr = call->nr,
+	};
+
+	for (unsigned int i = 0; call->row && i < row_args(call->row); i++)
+		event.args[i] = row_argument(call->row, i, call->args);
+	return event;
+}
+
+int record_answer(struct recorder *rec, struct thread *thread, int64_t result)
+{
+	struct event event = record_call_event(thread, EVENT_CALL);
+	int r;
+
+	event.result = result;
+	thread->registers.rax = (uint64_t)result;
+	thread->registers.orig_rax = (uint64_t)-1;
+	r = stop_set_registers(thread);
+	if (r < 0)
+		return r;
+	thread->stand = STAND_BOUNDARY;
+	thread->record->in_call = false;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return capture_emit(rec, thread, &event);
+}
+
+int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason)
+{
+	struct process *process = thread->process;
+	bool with_memory = process->space->references == 1;
+	bool ends = reason == CHECKPOINT_EXIT || reason == CHECKPOINT_EXEC;
+	struct event event = {.kind = EVENT_CHECKPOINT, .thread = thread->number};
+	int r;
+
+	if (thread->stand == STAND_ENTRY) {
+		event.nr = thread->call.nr;
+		event.ip = thread->call.ip;
+	}
+	event.checkpoint.reason = reason;
+	event.checkpoint.unit = process->unit->number;
+	event.checkpoint.last = ends && unit_ends_with(process);
+	r = guest_state(&rec->guests, thread, event.checkpoint.last ? PAGE_SHA256 : PAGE_XXH3, with_memory,
+			event.checkpoint.hash);
+	if (r < 0)
+		return r;
+	if (event.checkpoint.last) {
+		memcpy(process->unit->final, event.checkpoint.hash, DIGEST_BYTES);
+		process->unit->final_known = true;
+	}
+	if (reason == CHECKPOINT_EXIT)
+		process->checkpointed = true;
+	return record_event(rec, &event);
+}
+
+static int take_interval(struct recorder *rec, struct thread *thread)
+{
+	if (!rec->checkpoint_interval || thread->record->in_call || thread->stand != STAND_BOUNDARY ||
+	    writer_events(rec->writer) < rec->next_checkpoint || thread->record->exiting)
+		return 0;
+	rec->next_checkpoint = writer_events(rec->writer) + rec->checkpoint_interval;
+	return record_checkpoint(rec, thread, CHECKPOINT_INTERVAL);
+}
+
+static int take_stop(struct recorder *rec, struct thread *thread, int status)
+{
+	unsigned long message;
+	int r;
+
+	switch (stop_kind(status)) {
+	case STOP_ENTRY:
+		r = stop_get_registers(thread);
+		return r < 0 ? r : record_entry(rec, thread);
+	case STOP_RETURN:
+		r = stop_get_registers(thread);
+		return r < 0 ? r : record_return(rec, thread);
+	case STOP_SIGNAL:
+		r = stop_get_registers(thread);
+		return r < 0 ? r : record_signal(rec, thread, stop_signal(status));
+	case STOP_CLONE:
+		r = stop_message(thread, &message);
+		return r < 0 ? r : record_clone(rec, thread, message);
+	case STOP_EXEC:
+		r = stop_message(thread, &message);
+		return r < 0 ? r : record_exec(rec, thread, message);
+	case STOP_EXIT:
+		return record_exit_stop(rec, thread);
+	case STOP_GONE:
+		return record_gone(rec, thread, status);
+	case STOP_GROUP:
+		schedule_resume(thread, PTRACE_LISTEN, 0);
+		return 0;
+	case STOP_INTERRUPT:
+		schedule_resume(thread, thread->record->in_call && !thread->record->restarting ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+		return 0;
+	}
+	return SWORN_EFORMAT;
+}
+
+int recorder_take(struct recorder *rec, struct thread *thread, int status)
+{
+	uint32_t number = thread->number;
+	int r = take_stop(rec, thread, status);
+
+	if (r == SWORN_EGONE) {
+		/* The thread got SIGKILL while it was handled; its exit stop comes next. */
+		thread = guest_by_number(&rec->guests, number);
+		if (thread && !thread->record->exiting && !thread->stop_status)
+			thread->run = RUN_KERNEL;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	thread = guest_by_number(&rec->guests, number);
+	return thread && thread->run == RUN_STOPPED ? take_interval(rec, thread) : 0;
+}

@@ -1,0 +1,156 @@
+/*
+ * The recorder: turns stops into events. schedule.c decides whose stop comes next, recorder.c what each
+ * stop means, record_*.c hold one special family each, capture.c moves guest memory into payloads.
+ */
+#ifndef SWORN_RECORD_RECORDER_H
+#define SWORN_RECORD_RECORDER_H
+
+#include "../sandbox/domain.h"
+#include "../sandbox/guest.h"
+#include "../sandbox/sink.h"
+#include "../sandbox/stop.h"
+#include "../traces/writer.h"
+
+#define SLICE_NS 10000000ULL	      /* a turn's length while others wait */
+#define SLICE_BRANCHES 4000000ULL     /* the same, counted: what arms the counter */
+#define CHECKPOINT_INTERVAL_EVENTS 0 /* default: none but exec and exit */
+
+/* Payloads of one call, collected until its event is written. */
+struct captured {
+	uint8_t arg, direction;
+	uint64_t address;
+	size_t length, offset; /* offset into bytes */
+};
+struct capture {
+	struct captured *items;
+	size_t count, capacity;
+	uint8_t *bytes; /* EVENT_PART_BYTES */
+	size_t length;
+};
+
+/* A signal that came where no event can stand; delivered at the next boundary. */
+struct held_signal {
+	int signal; /* 0 = none */
+	uint8_t siginfo[SIGINFO_BYTES];
+};
+
+/* The recorder's own part of a thread. */
+struct record_thread {
+	int request;	   /* PTRACE_CONT or PTRACE_SYSCALL: how to resume it */
+	int deliver;	   /* signal to resume it with */
+	bool in_call;	   /* between the entry and the return of `call` */
+	bool restarting;   /* the call was interrupted and comes back by itself */
+	bool blocks;	   /* the call may sleep */
+	bool turned;	   /* another thread ran while the call was in flight */
+	bool exiting;	   /* EVENT_EXIT was seen */
+	bool own_exit;	   /* it called exit or exit_group, or got a fatal signal */
+	bool uncertain;	   /* ran unobserved when it was killed */
+	bool counting;	   /* its counter counts from its last event */
+	bool no_event;	   /* its last stop was no event: the count goes on */
+	bool cut;	   /* its turn was cut at `position` */
+	struct position position;
+	struct capture capture;
+	struct held_signal held;
+	bool held_raised;	   /* it was raised again and comes back as a stop */
+	struct registers boundary; /* registers when it was last resumed from a boundary */
+	int stat_fd;		   /* /proc/TID/stat, -1 until first used */
+	uint64_t *robust_words;	   /* addresses of the robust list's words at exit */
+	size_t robust_count;
+	uint64_t clear_word;
+};
+
+struct shared_object {
+	uint64_t number, device, inode;
+	unsigned int users; /* address spaces that may still map it */
+	uint64_t length;
+	uint8_t digest[DIGEST_BYTES];
+	struct shared_object *next;
+};
+
+struct recorder {
+	struct guests guests;
+	struct thread *current;	 /* whose turn it is, NULL between turns */
+	struct thread *last;	 /* whose turn ended, NULL when it is gone */
+	uint32_t last_number;
+	struct event turn;	 /* how it ended, not yet written */
+	struct registers turn_registers;
+	uint64_t slice_start_ns;
+	struct thread *first;	 /* the command's first thread, while it lives */
+	struct process *command; /* its process, while it lives */
+	uint32_t command_status;
+	bool command_gone;
+	pid_t init;
+	struct writer *writer;
+	struct sinks *sinks;
+	struct random *random;
+	struct shared_object *objects;
+	uint64_t objects_count;
+	uint64_t checkpoint_interval, next_checkpoint;
+	bool use_counter, virtual_clock;
+	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
+	bool pmu_used; /* a preempted turn is in the trace */
+	uint64_t clock_ns, epoch_ns;
+	bool random_devices; /* some guest opened /dev/random or /dev/urandom */
+	uint64_t affinity; /* CPUs that guests see, bit 0 = CPU 0 */
+	const char *status;  /* NULL, or why Sworn itself ended the run ("needs_pmu", ...) */
+	struct range_list out; /* scratch */
+	int *orphans;	     /* pairs (tid, status) of stops of threads not yet named */
+	size_t orphans_count, orphans_capacity;
+	void (*warn)(const char *what, const char *detail); /* prints once per text; owned by cmd_record */
+};
+
+/* schedule.c */
+/* The next stop: fills *ret_thread and *ret_status. 1, 0 when no guest is left, negative on failure. */
+int schedule_next(struct recorder *rec, struct thread **ret_thread, int *ret_status);
+/* Says how the thread goes on once it has the turn. */
+void schedule_resume(struct thread *thread, int request, int signal);
+/* Waits until every thread of the process that can go is gone, emitting their EXIT events. */
+int schedule_reap(struct recorder *rec, struct process *process);
+/* A stop of a tid that no event has named yet: waits for it. */
+int schedule_birth(struct recorder *rec, pid_t tid);
+/* True when a thread other than `thread` waits for a turn. */
+bool schedule_others_ready(const struct recorder *rec, const struct thread *thread);
+
+/* recorder.c */
+int recorder_take(struct recorder *rec, struct thread *thread, int status);
+int record_event(struct recorder *rec, const struct event *event);
+void record_thread_init(struct thread *thread);
+void record_thread_release(struct thread *thread);
+/* Starts an event of `thread` from its call: nr, args, ip, hash. */
+struct event record_call_event(const struct thread *thread, enum event_kind kind);
+/* Answers the call at whose entry the thread stands, without executing it, and emits its CALL event. */
+int record_answer(struct recorder *rec, struct thread *thread, int64_t result);
+/* Writes a checkpoint of the thread's process. */
+int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason);
+
+/* capture.c */
+int capture_range(struct recorder *rec, struct thread *thread, const struct range *range);
+int capture_bytes(struct recorder *rec, struct thread *thread, const struct payload *payload);
+/* Writes what was captured so far as a PART event (before another thread runs, or when it grew large). */
+int capture_flush(struct recorder *rec, struct thread *thread);
+/* Writes `event` with the captured payloads and clears them. */
+int capture_emit(struct recorder *rec, struct thread *thread, struct event *event);
+void capture_release(struct capture *capture);
+
+/* record_call.c */
+int record_entry(struct recorder *rec, struct thread *thread);
+int record_return(struct recorder *rec, struct thread *thread);
+
+/* Special families. */
+int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);
+int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);
+int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid);
+int record_exit_entry(struct recorder *rec, struct thread *thread);
+int record_exit_stop(struct recorder *rec, struct thread *thread);
+int record_gone(struct recorder *rec, struct thread *thread, int status);
+int record_signal(struct recorder *rec, struct thread *thread, int signal);
+int record_sigreturn(struct recorder *rec, struct thread *thread);
+int record_held(struct recorder *rec, struct thread *thread);
+int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answered);
+/* Virtual clock: now, after one step. */
+uint64_t record_clock_ns(struct recorder *rec);
+int record_random_read(struct recorder *rec, struct thread *thread, int64_t result);
+/* File content behind a mapping, stored as a blob. Fills digest, offset, length of *mapping. */
+int record_content(struct recorder *rec, int fd, struct mapping *mapping, uint64_t file_offset);
+
+#endif

@@ -1,0 +1,277 @@
+/* Address space calls: what the kernel of the replay does executes for real, at the recorded addresses. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "../traces/error.h"
+#include "replayer.h"
+
+#define ADDRESS_MIN 0x1000ULL
+#define ADDRESS_MAX 0x7ffffffff000ULL
+
+static uint64_t page_up(uint64_t value)
+{
+	return (value + 4095) & ~4095ULL;
+}
+
+/* Addresses in a trace are a stranger's: inside user space, whole pages, and clear of the call page. */
+static bool is_placeable(uint64_t start, uint64_t end)
+{
+	return start >= ADDRESS_MIN && start < end && end <= ADDRESS_MAX && !((start | end) & 4095) &&
+	       (end <= CALL_PAGE || start >= CALL_PAGE + CALL_PAGE_BYTES);
+}
+
+static int map_range(struct thread *thread, const uint64_t args[6])
+{
+	int64_t result;
+	int r = stop_inject(thread, true, SYS_mmap, args, &result);
+
+	if (r < 0)
+		return r;
+	if (result < 0 && result >= -4095)
+		return result == -ENOMEM ? -ENOMEM : SWORN_EHOST;
+	return (uint64_t)result == args[0] ? 0 : SWORN_EHOST;
+}
+
+int replay_blob(struct replayer *rep, const struct mapping *mapping, struct arena_blob *ret)
+{
+	uint8_t *buffer;
+	int64_t size;
+	int r = arena_find(rep->guests.arena, mapping->digest, ret);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	size = reader_blob_size(rep->reader, mapping->digest);
+	if (size < 0)
+		return (int)size;
+	r = arena_reserve(rep->guests.arena, (uint64_t)size, &buffer);
+	if (r < 0)
+		return r;
+	r = reader_blob_read(rep->reader, mapping->digest, buffer, (size_t)size);
+	return r < 0 ? r : arena_commit(rep->guests.arena, mapping->digest, ret);
+}
+
+/* Maps the part that has content from `fd`, and what lies behind the content's end so that it faults. */
+static int place_file(struct thread *thread, const struct mapping *m, int fd, uint64_t base)
+{
+	uint64_t content = page_up(m->length), have = content > m->offset ? content - m->offset : 0;
+	uint64_t split = have < m->end - m->start ? m->start + have : m->end;
+	uint64_t flags = MAP_FIXED | (fd == STUB_OBJECT_FD ? MAP_SHARED : MAP_PRIVATE) | (m->flags & MAP_NORESERVE);
+	int r = 0;
+
+	if (split > m->start)
+		r = map_range(thread, (uint64_t[6]){m->start, split - m->start, m->prot, flags, (uint64_t)fd,
+						    base + m->offset});
+	if (r == 0 && split < m->end)
+		r = map_range(thread, (uint64_t[6]){split, m->end - split, m->prot, MAP_FIXED | MAP_PRIVATE,
+						    STUB_BLOB_FD, ARENA_BEYOND});
+	return r;
+}
+
+static int place_shared(struct replayer *rep, struct thread *thread, const struct mapping *m)
+{
+	static const uint8_t zeros[DIGEST_BYTES];
+	struct arena_blob blob = {0};
+	uint64_t offset, length;
+	int r = object_find(rep->objects, m->object, &offset, &length);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		if (memcmp(m->digest, zeros, DIGEST_BYTES) != 0)
+			r = replay_blob(rep, m, &blob);
+		if (r == 0)
+			r = object_create(rep->objects, m->object, blob.bytes, blob.length, &offset);
+		length = blob.length;
+	} else {
+		r = 0;
+	}
+	if (r == 0 && length < m->length)
+		r = object_resize(rep->objects, m->object, m->length);
+	return r < 0 ? r : place_file(thread, m, STUB_OBJECT_FD, offset);
+}
+
+int replay_place(struct replayer *rep, struct thread *thread, const struct mapping *m)
+{
+	struct arena_blob blob;
+	int r;
+
+	if (!is_placeable(m->start, m->end) || m->prot > 7 || (m->offset & 4095))
+		return SWORN_EREFUSED;
+	switch (m->backing) {
+	case BACKING_ANON:
+		return map_range(thread, (uint64_t[6]){m->start, m->end - m->start, m->prot,
+						       MAP_FIXED | MAP_ANONYMOUS | m->flags, (uint64_t)-1, 0});
+	case BACKING_BLOB:
+		r = replay_blob(rep, m, &blob);
+		if (r < 0)
+			return r;
+		if (blob.length != m->length)
+			return SWORN_EREFUSED;
+		return place_file(thread, m, STUB_BLOB_FD, blob.offset);
+	case BACKING_SHARED:
+		return place_shared(rep, thread, m);
+	}
+	return SWORN_EFORMAT;
+}
+
+static int play_mmap(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	const struct mapping *m = event->mappings;
+	const uint64_t *args = thread->call.args;
+	int r;
+
+	if (event->mappings_count != 1 || m->start != (uint64_t)event->result)
+		return SWORN_EREFUSED;
+	if (thread->call.nr == SYS_mmap && (m->end - m->start != page_up(args[1]) || m->prot != (args[2] & 7)))
+		return SWORN_EREFUSED;
+	r = replay_place(rep, thread, m);
+	return r < 0 ? r : mapping_insert(&thread->process->space->table, m);
+}
+
+static int play_brk(struct replayer *rep, struct thread *thread)
+{
+	struct space *space = thread->process->space;
+	uint64_t result = (uint64_t)rep->event->result, old = page_up(space->brk), end = page_up(result);
+	int64_t ignored;
+	int r = 0;
+
+	if (result < space->brk_start || result >= ADDRESS_MAX)
+		return SWORN_EREFUSED;
+	if (end > old) {
+		if (!is_placeable(old, end) || !mapping_free(&space->table, old, end))
+			return SWORN_EREFUSED;
+		r = map_range(thread, (uint64_t[6]){old, end - old, PROT_READ | PROT_WRITE,
+						    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0});
+	} else if (end < old) {
+		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){end, old - end}, &ignored);
+	}
+	return r < 0 ? r : guest_brk(thread, result);
+}
+
+/* Pages that a file mapping grew by: the arena goes on with other content there. */
+static int replace_tail(struct replayer *rep, struct thread *thread, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		const struct mapping *m = mapping_find(&thread->process->space->table, from);
+		struct mapping tail;
+		int r = 0;
+
+		if (!m || m->start > from)
+			return SWORN_EREFUSED;
+		tail = *m;
+		tail.start = from;
+		tail.end = m->end < to ? m->end : to;
+		tail.offset += from - m->start;
+		if (m->backing != BACKING_ANON)
+			r = replay_place(rep, thread, &tail);
+		if (r < 0)
+			return r;
+		from = tail.end;
+	}
+	return 0;
+}
+
+static int play_mremap(struct replayer *rep, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+	uint64_t to = (uint64_t)rep->event->result, old = page_up(args[1]), length = page_up(args[2]);
+	uint64_t flags = to == args[0] ? args[3] & MREMAP_DONTUNMAP
+				       : MREMAP_MAYMOVE | MREMAP_FIXED | (args[3] & MREMAP_DONTUNMAP);
+	int64_t result;
+	int r;
+
+	if (!is_placeable(to, to + length) || !is_placeable(args[0], args[0] + (old ? old : 4096)))
+		return SWORN_EREFUSED;
+	r = stop_inject(thread, true, SYS_mremap, (uint64_t[6]){args[0], old, length, flags, to}, &result);
+	if (r < 0)
+		return r;
+	if (result != (int64_t)to)
+		return diverge_number(rep, "result", to, (uint64_t)result);
+	r = guest_mremap(thread, to);
+	return r < 0 || length <= old ? r : replace_tail(rep, thread, to + old, to + length);
+}
+
+static int play_shmdt(struct thread *thread)
+{
+	struct mapping_table *table = &thread->process->space->table;
+	const struct mapping *m = mapping_find(table, thread->call.args[0]);
+	uint64_t start = thread->call.args[0], end = m && m->start == start ? m->end : start;
+	int64_t result;
+	int r = 0;
+
+	if (end > start)
+		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){start, end - start}, &result);
+	return r < 0 ? r : guest_shmdt(thread);
+}
+
+int replay_map(struct replayer *rep, struct thread *thread)
+{
+	switch (thread->call.nr) {
+	case SYS_mmap:
+	case SYS_shmat:
+		return play_mmap(rep, thread);
+	case SYS_brk:
+		return play_brk(rep, thread);
+	case SYS_mremap:
+		return play_mremap(rep, thread);
+	case SYS_shmdt:
+		return play_shmdt(thread);
+	default:
+		return SWORN_EREFUSED;
+	}
+}
+
+int replay_execute(struct replayer *rep, struct thread *thread)
+{
+	const struct call *call = &thread->call;
+	uint64_t start = call->args[0], length = page_up(call->args[1]);
+	int64_t result;
+	int r;
+
+	switch (call->nr) {
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_madvise:
+		break;
+	default:
+		return SWORN_EREFUSED;
+	}
+	if (rep->event->result == 0 && length > 0 && !is_placeable(start, start + length))
+		return SWORN_EREFUSED;
+	r = stop_inject(thread, true, call->nr, call->args, &result);
+	if (r < 0)
+		return r;
+	if (result != rep->event->result)
+		return diverge_number(rep, "result", (uint64_t)rep->event->result, (uint64_t)result);
+	return guest_finish_call(thread, result);
+}
+
+int replay_memory(struct replayer *rep)
+{
+	const struct event *event = rep->event;
+	uint64_t offset, length;
+	int r = object_find(rep->objects, event->memory.object, &offset, &length);
+
+	if (r <= 0)
+		return r < 0 ? r : SWORN_EFORMAT;
+	if (length != event->memory.length) {
+		r = object_resize(rep->objects, event->memory.object, event->memory.length);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < event->payloads_count; i++) {
+		const struct payload *p = &event->payloads[i];
+
+		if (p->arg != PAYLOAD_OBJECT || p->address > event->memory.length ||
+		    p->length > event->memory.length - p->address)
+			return SWORN_EREFUSED;
+		r = object_write(rep->objects, event->memory.object, p->address, p->bytes, p->length);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

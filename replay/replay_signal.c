@@ -1,0 +1,173 @@
+/* Signals: the guest's view of them lives in the model and the trace; the kernel delivers none. */
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "../sandbox/register.h"
+#include "../traces/error.h"
+#include "replayer.h"
+
+#define FRAME_BYTES_MAX 65536
+#define SIGINFO_COMPARED 24 /* signo, errno, code, address */
+#define NR_RT_SIGRETURN 15
+
+/* The fault must come from the same instruction, with the same cause and address. */
+static int check_fault(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	uint8_t actual[SIGINFO_BYTES];
+	siginfo_t a, b;
+	int r = replay_to_stop(rep, thread);
+
+	if (r < 0)
+		return r;
+	if (thread->stand != STAND_FAULT)
+		return diverge_number(rep, "stop", event->ip, thread->registers.rip);
+	r = stop_siginfo(thread, actual);
+	if (r < 0)
+		return r;
+	memcpy(&a, event->signal.siginfo, sizeof(a));
+	memcpy(&b, actual, sizeof(b));
+	if (a.si_signo != b.si_signo)
+		return diverge_number(rep, "signal", (uint64_t)a.si_signo, (uint64_t)b.si_signo);
+	if (event->ip != thread->registers.rip)
+		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
+	if (memcmp(event->signal.siginfo, actual, SIGINFO_COMPARED) != 0)
+		return diverge_number(rep, "fault address", (uint64_t)(uintptr_t)a.si_addr, (uint64_t)(uintptr_t)b.si_addr);
+	if (event->registers_hash != registers_hash(&thread->registers))
+		return diverge_number(rep, "registers", event->registers_hash, registers_hash(&thread->registers));
+	return 0;
+}
+
+static int set_state(struct thread *thread, const struct event *event)
+{
+	int r;
+
+	thread->registers = *event->registers;
+	thread->registers.orig_rax = (uint64_t)-1;
+	thread->stand = STAND_BOUNDARY;
+	r = stop_set_registers(thread);
+	return r < 0 ? r : vector_set(thread->tid, event->vector, event->vector_length);
+}
+
+static int play_handler(struct replayer *rep, struct thread *thread, int signal)
+{
+	const struct event *event = rep->event;
+	const struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
+	uint64_t at;
+	int r = 0;
+
+	if (!event->registers || thread->stand == STAND_ENTRY)
+		return SWORN_EFORMAT;
+	if (event->registers->rip != action->handler)
+		return diverge_number(rep, "handler", event->registers->rip, action->handler);
+	at = event->registers->rsp;
+	for (size_t i = 0; r == 0 && i < event->payloads_count; i++) {
+		const struct payload *p = &event->payloads[i];
+
+		/* The frame begins where the handler's stack pointer is and is in one piece. */
+		if (p->arg != PAYLOAD_FRAME || p->address != at ||
+		    at + p->length - event->registers->rsp > FRAME_BYTES_MAX)
+			return SWORN_EREFUSED;
+		r = replay_write(rep, thread, p);
+		at += p->length;
+	}
+	if (r < 0)
+		return r;
+	guest_handled(thread, signal, event->signal.mask);
+	return set_state(thread, event);
+}
+
+static int play_fatal(struct replayer *rep, struct thread *thread, int signal)
+{
+	enum signal_effect effect = signal_effect(thread->process->signals, signal);
+	bool forced = rep->event->signal.synchronous &&
+		      (effect == EFFECT_IGNORE || (thread->mask & signal_bit(signal)));
+
+	if (effect != EFFECT_FATAL && !forced)
+		return diverge_number(rep, "signal's effect", EFFECT_FATAL, effect);
+	thread->process->ending = true;
+	return 0;
+}
+
+int replay_signal(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	siginfo_t info;
+	int r = 0;
+
+	memcpy(&info, event->signal.siginfo, sizeof(info));
+	if (info.si_signo < 1 || info.si_signo > SIGNALS)
+		return SWORN_EFORMAT;
+	if (event->signal.synchronous)
+		r = check_fault(rep, thread);
+	if (r < 0)
+		return r;
+	switch (event->signal.action) {
+	case SIGNAL_HANDLED:
+		return play_handler(rep, thread, info.si_signo);
+	case SIGNAL_FATAL:
+		return play_fatal(rep, thread, info.si_signo);
+	}
+	return SWORN_EFORMAT;
+}
+
+/* What rt_sigreturn restores is in the guest's own frame; the event may say nothing else. */
+static int check_frame(struct replayer *rep, struct thread *thread)
+{
+	const struct registers *e = rep->event->registers;
+	mcontext_t saved;
+	uint64_t address = thread->call.frame + offsetof(ucontext_t, uc_mcontext);
+	const uint64_t expected[] = {e->r8,  e->r9,  e->r10, e->r11, e->r12, e->r13, e->r14, e->r15, e->rdi,
+				     e->rsi, e->rbp, e->rbx, e->rdx, e->rax, e->rcx, e->rsp, e->rip};
+
+	if (guest_read(thread, address, &saved, sizeof(saved.gregs)) != sizeof(saved.gregs))
+		return diverge_number(rep, "signal frame", thread->call.frame, 0);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		if (expected[i] != (uint64_t)saved.gregs[i])
+			return diverge_number(rep, "signal frame's register", expected[i], (uint64_t)saved.gregs[i]);
+	}
+	return 0;
+}
+
+int replay_sigreturn(struct replayer *rep, struct thread *thread)
+{
+	int r = replay_to_call(rep, thread);
+
+	if (r < 0)
+		return r;
+	if (!rep->event->registers || thread->call.nr != NR_RT_SIGRETURN)
+		return SWORN_EFORMAT;
+	r = check_frame(rep, thread);
+	if (r < 0)
+		return r;
+	guest_sigreturn(thread, thread->call.frame);
+	return set_state(thread, rep->event);
+}
+
+int replay_trap(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	uint8_t code[3] = {0};
+	bool rdtscp = event->trap.kind == TRAP_RDTSCP;
+	int r = replay_to_stop(rep, thread);
+
+	if (r < 0)
+		return r;
+	if (thread->stand != STAND_FAULT || event->ip != thread->registers.rip)
+		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
+	if (event->registers_hash != registers_hash(&thread->registers))
+		return diverge_number(rep, "registers", event->registers_hash, registers_hash(&thread->registers));
+	guest_read(thread, thread->registers.rip, code, sizeof(code));
+	if (memcmp(code, rdtscp ? "\x0f\x01\xf9" : "\x0f\x31", rdtscp ? 3 : 2) != 0)
+		return diverge(rep, "instruction", rdtscp ? "rdtscp" : "rdtsc", "another one");
+	thread->registers.rax = (uint32_t)event->trap.value;
+	thread->registers.rdx = event->trap.value >> 32;
+	if (rdtscp)
+		thread->registers.rcx = event->trap.aux;
+	thread->registers.rip += rdtscp ? 3 : 2;
+	thread->registers.orig_rax = (uint64_t)-1;
+	thread->stand = STAND_BOUNDARY;
+	return stop_set_registers(thread);
+}

@@ -1,0 +1,349 @@
+#include "replayer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "../traces/digest.h"
+#include "../traces/error.h"
+
+int diverge(struct replayer *rep, const char *where, const char *expected, const char *actual)
+{
+	struct divergence *d = &rep->divergence;
+	const struct event *event = rep->event;
+	struct thread *thread = event ? guest_by_number(&rep->guests, event->thread) : NULL;
+	const struct row *row = event ? syscall_row(event->nr) : NULL;
+
+	if (d->found)
+		return SWORN_EDIVERGED;
+	d->found = true;
+	d->event = event ? event->number : rep->played;
+	d->thread = event ? event->thread : 0;
+	d->unit = thread ? thread->process->unit->number : 0;
+	snprintf(d->call, sizeof(d->call), "%s", row && event->ip ? row->name : event ? event_kind_name(event->kind) : "end");
+	snprintf(d->where, sizeof(d->where), "%s", where);
+	snprintf(d->expected, sizeof(d->expected), "%s", expected);
+	snprintf(d->actual, sizeof(d->actual), "%s", actual);
+	for (uint64_t i = rep->history_next > PREVIOUS_EVENTS ? rep->history_next - PREVIOUS_EVENTS : 0;
+	     i < rep->history_next; i++)
+		memcpy(d->previous[d->previous_count++], rep->history[i % PREVIOUS_EVENTS], 128);
+	if (thread)
+		d->backtrace = replay_backtrace(rep, thread);
+	return SWORN_EDIVERGED;
+}
+
+int diverge_number(struct replayer *rep, const char *where, uint64_t expected, uint64_t actual)
+{
+	char a[32], b[32];
+
+	snprintf(a, sizeof(a), "0x%" PRIx64, expected);
+	snprintf(b, sizeof(b), "0x%" PRIx64, actual);
+	return diverge(rep, where, a, b);
+}
+
+static int describe_stop(struct replayer *rep, struct thread *thread, int status)
+{
+	char text[DIVERGENCE_TEXT];
+
+	switch (stop_kind(status)) {
+	case STOP_SIGNAL:
+		snprintf(text, sizeof(text), "signal %d at 0x%" PRIx64, stop_signal(status), thread->registers.rip);
+		break;
+	case STOP_GONE:
+	case STOP_EXIT:
+		snprintf(text, sizeof(text), "the guest died");
+		break;
+	case STOP_ENTRY:
+	case STOP_RETURN:
+	case STOP_CLONE:
+	case STOP_EXEC:
+	case STOP_GROUP:
+	case STOP_INTERRUPT:
+		snprintf(text, sizeof(text), "stop of kind %d", stop_kind(status));
+		break;
+	}
+	return diverge(rep, "stop", event_kind_name(rep->event->kind), text);
+}
+
+int replay_to_stop(struct replayer *rep, struct thread *thread)
+{
+	int status, r;
+
+	if (thread->stand == STAND_ENTRY || thread->stand == STAND_FAULT)
+		return 0;
+	if (thread->stand == STAND_GONE)
+		return diverge(rep, "stop", event_kind_name(rep->event->kind), "the thread is dead");
+	r = stop_resume(thread, PTRACE_CONT, 0);
+	while (r == 0 && (r = stop_wait(thread, &status)) == -EINTR)
+		r = 0;
+	if (r < 0)
+		return r == SWORN_EGONE ? diverge(rep, "stop", event_kind_name(rep->event->kind), "the guest died") : r;
+	switch (stop_kind(status)) {
+	case STOP_ENTRY:
+		r = stop_get_registers(thread);
+		return r < 0 ? r : guest_enter_call(thread);
+	case STOP_SIGNAL:
+		r = stop_get_registers(thread);
+		thread->stand = STAND_FAULT;
+		thread->stop_status = status;
+		return r;
+	case STOP_RETURN:
+	case STOP_CLONE:
+	case STOP_EXEC:
+	case STOP_EXIT:
+	case STOP_GROUP:
+	case STOP_INTERRUPT:
+	case STOP_GONE:
+		thread->stand = STAND_GONE;
+		break;
+	}
+	return describe_stop(rep, thread, status);
+}
+
+static int check_registers(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	const struct call *call = &thread->call;
+	char where[32];
+
+	for (unsigned int i = 0; call->row && i < row_args(call->row); i++) {
+		uint64_t actual = row_argument(call->row, i, call->args);
+
+		snprintf(where, sizeof(where), "argument %u", i);
+		if (actual != event->args[i])
+			return diverge_number(rep, where, event->args[i], actual);
+	}
+	if (call->ip != event->ip)
+		return diverge_number(rep, "instruction pointer", event->ip, call->ip);
+	if (event->registers_hash != call->registers_hash)
+		return diverge_number(rep, "registers", event->registers_hash, call->registers_hash);
+	return 0;
+}
+
+int replay_to_call(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	const struct row *expected, *actual;
+	char a[64], b[64];
+	int r = replay_to_stop(rep, thread);
+
+	if (r < 0)
+		return r;
+	if (thread->stand != STAND_ENTRY)
+		return describe_stop(rep, thread, thread->stop_status);
+	if (thread->call.nr == event->nr)
+		return check_registers(rep, thread);
+	expected = syscall_row(event->nr);
+	actual = syscall_row(thread->call.nr);
+	snprintf(a, sizeof(a), "%s (%u)", expected ? expected->name : "?", event->nr);
+	snprintf(b, sizeof(b), "%s (%u)", actual ? actual->name : "?", thread->call.nr);
+	return diverge(rep, "call number", a, b);
+}
+
+int replay_answer(struct thread *thread, int64_t result)
+{
+	thread->registers.rax = (uint64_t)result;
+	thread->registers.orig_rax = (uint64_t)-1;
+	thread->stand = STAND_BOUNDARY;
+	return stop_set_registers(thread);
+}
+
+static int play_refused(struct replayer *rep, struct thread *thread)
+{
+	int r = replay_to_call(rep, thread);
+
+	if (r < 0)
+		return r;
+	if (rep->event->result >= 0 || rep->event->result < -4095)
+		return SWORN_EREFUSED;
+	return replay_answer(thread, rep->event->result);
+}
+
+int replay_turn(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	struct position position = {.kind = event->turn.end, .count = event->turn.count};
+	struct registers found;
+	int status = 0, r = 0;
+
+	if (!guest_by_number(&rep->guests, event->turn.next))
+		return SWORN_EFORMAT;
+	rep->running = event->turn.next;
+	switch (event->turn.end) {
+	case TURN_BOUNDARY:
+		return !thread || thread->stand == STAND_BOUNDARY ? 0 : SWORN_EFORMAT;
+	case TURN_ENTRY:
+		if (!thread)
+			return SWORN_EFORMAT;
+		r = replay_to_stop(rep, thread);
+		if (r < 0)
+			return r;
+		if (thread->stand != STAND_ENTRY)
+			return describe_stop(rep, thread, thread->stop_status);
+		if (thread->call.nr != event->nr)
+			return diverge_number(rep, "call number", event->nr, thread->call.nr);
+		return thread->call.ip == event->ip ? 0
+						    : diverge_number(rep, "instruction pointer", event->ip, thread->call.ip);
+	case TURN_COUNT:
+	case TURN_ADDRESS:
+	case TURN_SPIN:
+		break;
+	}
+	if (!thread || !event->registers || thread->stand != STAND_BOUNDARY)
+		return SWORN_EFORMAT;
+	if (!thread->counter)
+		r = counter_usable() ? counter_open(thread->tid, &thread->counter) : SWORN_ENEEDSPMU;
+	if (r < 0)
+		return r == SWORN_EHOST ? SWORN_ENEEDSPMU : r;
+	position.registers = *event->registers;
+	r = cut_reach(thread->tid, guest_memory(thread), thread->counter, &position, &status, &found);
+	if (r == 1)
+		return describe_stop(rep, thread, status);
+	if (r == SWORN_EDIVERGED)
+		return diverge_number(rep, "position", position.registers.rip, found.rip);
+	thread->registers = position.registers;
+	return r;
+}
+
+int replay_checkpoint(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	struct process *process = thread->process;
+	uint8_t hash[DIGEST_BYTES];
+	char a[DIGEST_HEX_BYTES], b[DIGEST_HEX_BYTES];
+	bool with_memory = process->space->references == 1;
+	int r = event->ip ? replay_to_stop(rep, thread) : 0;
+
+	if (r < 0)
+		return r;
+	if (event->ip && (thread->stand != STAND_ENTRY || thread->call.ip != event->ip || thread->call.nr != event->nr))
+		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
+	if (event->checkpoint.unit != process->unit->number)
+		return SWORN_EFORMAT;
+	r = guest_state(&rep->guests, thread, event->checkpoint.last ? PAGE_SHA256 : PAGE_XXH3, with_memory, hash);
+	if (r < 0)
+		return r;
+	if (!digest_equal(hash, event->checkpoint.hash)) {
+		digest_hex(event->checkpoint.hash, a);
+		digest_hex(hash, b);
+		return diverge(rep, "state hash", a, b);
+	}
+	rep->checkpoints++;
+	if (event->checkpoint.last) {
+		memcpy(process->unit->final, hash, DIGEST_BYTES);
+		process->unit->final_known = true;
+	}
+	return 0;
+}
+
+/* Which thread may have this event: the one whose turn it is, but for deaths and checkpoints, which come when
+ * they come. */
+static int find_thread(struct replayer *rep, const struct event *event, struct thread **ret_thread)
+{
+	*ret_thread = guest_by_number(&rep->guests, event->thread);
+	switch (event->kind) {
+	case EVENT_EXEC:
+		if (rep->running == 0)
+			return event->thread == 1 ? 0 : SWORN_EFORMAT;
+		break;
+	case EVENT_TURN:
+	case EVENT_MEMORY:
+	case EVENT_END:
+		return 0;
+	case EVENT_EXIT:
+	case EVENT_CHECKPOINT:
+		return *ret_thread ? 0 : SWORN_EFORMAT;
+	case EVENT_CALL:
+	case EVENT_PART:
+	case EVENT_CLONE:
+	case EVENT_SIGNAL:
+	case EVENT_SIGRETURN:
+	case EVENT_TRAP:
+	case EVENT_REFUSED:
+		break;
+	}
+	return *ret_thread && event->thread == rep->running ? 0 : SWORN_EFORMAT;
+}
+
+static int play(struct replayer *rep, struct thread *thread)
+{
+	switch (rep->event->kind) {
+	case EVENT_CALL:
+		return replay_call(rep, thread);
+	case EVENT_PART:
+		return replay_part(rep, thread);
+	case EVENT_TURN:
+		return replay_turn(rep, thread);
+	case EVENT_EXEC:
+		return replay_exec(rep, thread);
+	case EVENT_CLONE:
+		return replay_clone(rep, thread);
+	case EVENT_EXIT:
+		return replay_exit(rep, thread);
+	case EVENT_SIGNAL:
+		return replay_signal(rep, thread);
+	case EVENT_SIGRETURN:
+		return replay_sigreturn(rep, thread);
+	case EVENT_TRAP:
+		return replay_trap(rep, thread);
+	case EVENT_CHECKPOINT:
+		return replay_checkpoint(rep, thread);
+	case EVENT_REFUSED:
+		return play_refused(rep, thread);
+	case EVENT_MEMORY:
+		return replay_memory(rep);
+	case EVENT_END:
+		return replay_end(rep);
+	}
+	return SWORN_EFORMAT;
+}
+
+int replayer_play(struct replayer *rep, const struct event *event)
+{
+	struct thread *thread;
+	int r;
+
+	if (rep->ended)
+		return SWORN_EFORMAT;
+	rep->event = event;
+	r = find_thread(rep, event, &thread);
+	if (r == 0)
+		r = play(rep, thread);
+	if (r == SWORN_EGONE)
+		r = diverge(rep, "stop", event_kind_name(event->kind), "the guest died");
+	if (r < 0)
+		return r;
+	replay_describe(event, rep->history[rep->history_next++ % PREVIOUS_EVENTS], sizeof(rep->history[0]));
+	rep->played++;
+	rep->event = NULL;
+	return 0;
+}
+
+int replayer_finish(struct replayer *rep)
+{
+	if (!rep->ended || rep->guests.alive > 0 || rep->played == 0)
+		return diverge(rep, "end", "all events played, no guest left", "the trace ends early");
+	return 0;
+}
+
+void replayer_release(struct replayer *rep)
+{
+	while (rep->guests.first) {
+		struct process *process = rep->guests.first->process;
+
+		replay_kill(rep, process);
+		while (rep->guests.first && rep->guests.first->process == process &&
+		       !guest_exit(&rep->guests, rep->guests.first))
+			;
+	}
+	guests_release(&rep->guests);
+	replay_forget_image(rep);
+	sinks_release(rep->sinks);
+	object_arena_close(rep->objects);
+	arena_close(rep->guests.arena);
+	free(rep->divergence.backtrace);
+}

@@ -1,0 +1,96 @@
+#include "descriptor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define FD_CACHE_SLOTS 64
+
+struct slot {
+	int fd; /* -1: empty */
+	struct fd_info info;
+};
+
+struct fd_cache {
+	unsigned int references;
+	struct slot slots[FD_CACHE_SLOTS];
+};
+
+struct fd_cache *fd_cache_new(void)
+{
+	struct fd_cache *cache = calloc(1, sizeof(*cache));
+
+	if (cache) {
+		cache->references = 1;
+		fd_cache_forget(cache);
+	}
+	return cache;
+}
+
+struct fd_cache *fd_cache_share(struct fd_cache *cache)
+{
+	cache->references++;
+	return cache;
+}
+
+struct fd_cache *fd_cache_copy(const struct fd_cache *cache)
+{
+	struct fd_cache *copy = fd_cache_new();
+
+	if (copy)
+		memcpy(copy->slots, cache->slots, sizeof(copy->slots));
+	return copy;
+}
+
+void fd_cache_release(struct fd_cache *cache)
+{
+	if (cache && --cache->references == 0)
+		free(cache);
+}
+
+struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd)
+{
+	struct slot *slot;
+	struct stat status;
+	char path[64];
+
+	if (fd < 0)
+		return (struct fd_info){0};
+	slot = &cache->slots[(unsigned int)fd % FD_CACHE_SLOTS];
+	if (slot->fd == fd)
+		return slot->info;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, fd);
+	if (stat(path, &status) < 0)
+		return (struct fd_info){0};
+	slot->fd = fd;
+	slot->info = (struct fd_info){
+		.mode = status.st_mode,
+		.device = status.st_dev,
+		.inode = status.st_ino,
+		.special = status.st_rdev,
+		.size = (uint64_t)status.st_size,
+	};
+	return slot->info;
+}
+
+int fd_forget(struct fd_cache *cache, int fd)
+{
+	if (fd >= 0 && cache->slots[(unsigned int)fd % FD_CACHE_SLOTS].fd == fd)
+		cache->slots[(unsigned int)fd % FD_CACHE_SLOTS].fd = -1;
+	return 0;
+}
+
+int fd_cache_forget(struct fd_cache *cache)
+{
+	for (int i = 0; i < FD_CACHE_SLOTS; i++)
+		cache->slots[i].fd = -1;
+	return 0;
+}
+
+bool fd_is_random(const struct fd_info *info)
+{
+	return S_ISCHR(info->mode) && major(info->special) == 1 &&
+	       (minor(info->special) == 8 || minor(info->special) == 9);
+}

@@ -1,0 +1,173 @@
+/*
+ * The model of the guests: threads, processes, address spaces and the calls in flight. Recorder and replayer keep
+ * one each and change it by the same functions, so that both know the same without asking the kernel.
+ */
+#ifndef SWORN_SANDBOX_GUEST_H
+#define SWORN_SANDBOX_GUEST_H
+
+#include <sys/types.h>
+#include "../traces/event.h"
+#include "../traces/extent.h"
+#include "arena.h"
+#include "cut.h"
+#include "mapping.h"
+#include "signal.h"
+#include "state.h"
+
+/* One address space: shared by the threads of a process and by a vfork child until it execs. */
+struct space {
+	unsigned int references; /* processes */
+	struct mapping_table table;
+	uint64_t brk_start, brk;
+	int mem_fd; /* /proc/TID/mem, -1 until first used */
+};
+
+/* A program image and its forks, until they exec or exit. */
+struct unit {
+	uint32_t number;
+	unsigned int processes;
+	bool final_known;
+	uint8_t final[DIGEST_BYTES]; /* the last checkpoint's hash */
+	struct unit *next;
+};
+
+struct fd_cache;
+
+struct process {
+	uint32_t pid;  /* guest-visible */
+	pid_t leader;  /* as this process names its first thread */
+	uint32_t ppid; /* guest-visible, 0 = ask the kernel */
+	struct unit *unit;
+	struct space *space;
+	struct signal_table *signals;
+	struct fd_cache *fds; /* recorder only */
+	struct thread *threads;
+	unsigned int threads_count; /* alive */
+	bool timers;		    /* armed a timer that sends signals */
+	bool ending;		    /* exit_group or a fatal signal is under way */
+	bool checkpointed;	    /* its exit checkpoint was taken */
+	bool vfork_child;	    /* borrows its parent's space */
+	uint32_t dumpable;	    /* what PR_GET_DUMPABLE answers */
+	uint32_t status;	    /* wait status once it ends */
+	uint64_t stack_limit;
+};
+
+/* Where a thread stands between events; both sides agree on it. */
+enum stand {
+	STAND_BOUNDARY, /* right after its last event, nothing executed since */
+	STAND_ENTRY,	/* at the entry of `call` */
+	STAND_FAULT,	/* at a signal stop raised by the instruction at rip */
+	STAND_GONE,
+};
+
+/* One call in flight. */
+struct call {
+	const struct row *row; /* resolved; NULL for a number without a row */
+	uint32_t nr;
+	uint64_t args[6]; /* raw registers */
+	uint64_t ip;
+	uint64_t registers_hash;
+	struct range_list entry; /* extent_entry()'s ranges */
+	uint8_t input[32];	 /* FAMILY_SIGNAL: what argument 1 pointed at, read before it may be overwritten */
+	bool has_input;
+	uint64_t frame; /* rsp at the entry: rt_sigreturn's frame */
+};
+
+enum run_state {
+	RUN_STOPPED, /* in a ptrace stop */
+	RUN_USER,    /* resumed, executing its own code */
+	RUN_KERNEL,  /* resumed into a call that may sleep */
+	RUN_LISTEN,  /* in a group stop */
+	RUN_DEAD,
+};
+
+struct record_thread; /* the recorder's own fields, record/recorder.h */
+
+struct thread {
+	uint32_t number;
+	pid_t tid;	    /* as this process names it */
+	uint32_t guest_tid; /* as the guest names it */
+	struct process *process;
+	struct thread *sibling; /* next in its process */
+	struct thread *next;	/* all threads, ascending by number */
+	enum run_state run;
+	enum stand stand;
+	struct registers registers; /* at the last stop, as changed since */
+	struct call call;
+	uint64_t mask; /* blocked signals */
+	struct signal_stack stack;
+	uint64_t clear_tid, robust_list;
+	struct counter *counter;
+	int stop_status; /* wait status of a stop not yet looked at, 0 = none */
+	struct record_thread *record;
+	uint64_t in_cursor_range, in_cursor_offset; /* replay: how far IN payloads were checked */
+};
+
+struct guests {
+	struct thread *first, *last; /* alive, ascending by number */
+	unsigned int alive;
+	uint32_t threads, units_count; /* numbers given so far */
+	struct unit *units, *units_last;
+	struct arena *arena;
+};
+
+void guests_release(struct guests *guests);
+
+/* A new process with a first thread, in a new unit. NULL on lack of memory. */
+struct thread *guest_first(struct guests *guests, pid_t tid, uint32_t guest_pid);
+
+/* What clone did, for guest_clone(). */
+struct clone_request {
+	uint64_t flags; /* CLONE_*, exit signal in the low byte */
+	pid_t tid;
+	uint32_t guest_tid;
+};
+/* A new thread or process of `parent` after clone: shares or copies space, signals, mask, stack as the
+ * flags say (clone(2)). NULL on lack of memory. */
+struct thread *guest_clone(struct guests *guests, struct thread *parent, const struct clone_request *request);
+
+/* The thread is gone. Unlinks and frees it; frees its process with the last one. Returns true when
+ * the process went with it. */
+bool guest_exit(struct guests *guests, struct thread *thread);
+
+/* exec succeeded on `thread`: its process gets a new unit and a new empty space, signals reset. */
+int guest_exec(struct guests *guests, struct thread *thread);
+
+struct thread *guest_by_tid(const struct guests *guests, pid_t tid);
+struct thread *guest_by_number(const struct guests *guests, uint32_t number);
+
+/* Opens /proc/TID/mem for the thread's space when it is not open yet; the fd or -errno. */
+int guest_memory(struct thread *thread);
+/* Reads without growing a stack or populating more than it touches: as guest_reader. */
+size_t guest_read(void *thread, uint64_t address, void *buffer, size_t length);
+/* Writes whatever the page protection, growing the stack where the address lies below it. 0,
+ * -EFAULT, or SWORN_EGONE. */
+int guest_write(struct thread *thread, uint64_t address, const void *bytes, size_t length);
+
+/*
+ * The thread stands at a seccomp stop with `registers` read: fills its call (row, arguments, hash, entry
+ * ranges) and sets stand to STAND_ENTRY. 0 or negative.
+ */
+int guest_enter_call(struct thread *thread);
+
+/* Effects of a finished call that both models follow from the same facts: mprotect, munmap, rt_sigaction,
+ * rt_sigprocmask, sigaltstack, set_tid_address, set_robust_list, prctl. For a successful call only. */
+int guest_finish_call(struct thread *thread, int64_t result);
+
+/* A handler starts: the mask while it runs, one-shot dispositions, the alternate stack. */
+void guest_handled(struct thread *thread, int signal, uint64_t mask);
+/* rt_sigreturn with the frame at `frame` (rsp at the call): mask and alternate stack come back from it. */
+void guest_sigreturn(struct thread *thread, uint64_t frame);
+
+/* The model's part of brk, mremap, munmap and shmdt, once their result is known. 0 or negative. */
+int guest_brk(struct thread *thread, uint64_t result);
+int guest_mremap(struct thread *thread, uint64_t result);
+int guest_shmdt(struct thread *thread);
+
+/* Hash of the process's state; fills *ret_hash. `with_memory` false leaves memory out (vfork child). */
+int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages, bool with_memory,
+		uint8_t ret_hash[DIGEST_BYTES]);
+/* True when `process` is the only one in its unit, i.e. its end ends the unit. */
+bool unit_ends_with(const struct process *process);
+
+#endif

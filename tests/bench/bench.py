@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""What recording and replay cost: medians of interleaved runs of six programs and a loop of calls.
+
+    bench.py [--runs N] [--json FILE] [NAME...]
+
+SWORN names the binary, GUESTS the directory of the guest programs. Each round runs every program
+natively, recorded and replayed, one after the other, so that a change of the machine's speed meets all
+three. Programs that are not installed are named and left out. Exit status 1 when a run goes wrong.
+"""
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+CALLS = 20000
+HERE = os.path.dirname(os.path.realpath(__file__))
+CALCULATOR = os.path.join(HERE, "..", "e2e", "data", "calculator.c")
+GIT = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "safe.directory=*"]
+PYTHON = """
+import hashlib, json
+data = json.dumps([{"number": i, "text": str(i) * 5} for i in range(20000)])
+print(len(json.loads(data)), hashlib.sha256(data.encode() * 10).hexdigest())
+"""
+
+
+def git(*words):
+    return " ".join(["git", *GIT, *words])
+
+
+def programs(guests):
+    """Name, needed program, command. Each starts in an empty directory."""
+    python = os.path.realpath(sys.executable)
+    commits = f"{git('init -q .')} && for i in 1 2 3 4 5; do seq $i 1000 > f$i; {git('add .')}; {git('commit -q -m $i')}; done; {git('log --stat')}"
+    return [
+        ("ls", "ls", ["ls", "-lR", "/usr/include"]),
+        ("awk", "awk", ["sh", "-c", "seq 1 200000 | awk '{s+=$1} END {print s}'"]),
+        ("python", python, [python, "-B", "-c", PYTHON]),
+        ("git", "git", ["sh", "-c", commits]),
+        ("gcc", "gcc", ["gcc", "-O2", "-o", "calculator", CALCULATOR, "-lm"]),
+        ("sort", "sort", ["sh", "-c", "seq 1 300000 | tac | sort --parallel=2 -n | tail -n 1"]),
+        ("getppid", os.path.join(guests, "getppid"), [os.path.join(guests, "getppid"), str(CALLS)]),
+    ]
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{model}, {os.cpu_count()} processors, Linux {platform.release()}"
+
+
+def timed(command, directory):
+    start = time.perf_counter()
+    run = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, check=False)
+    seconds = time.perf_counter() - start
+    if run.returncode != 0:
+        said = (run.stdout + run.stderr).decode(errors="replace")[-500:]
+        raise RuntimeError(f"{' '.join(command)[:200]} exits with {run.returncode}: {said}")
+    return seconds
+
+
+class Program:
+    """One program's measured times, in seconds, and the size of its trace."""
+
+    def __init__(self, name, command):
+        self.name, self.command = name, command
+        self.times = {"native": [], "record": [], "replay": []}
+        self.events = self.bytes = 0
+
+    def round(self, sworn, directory):
+        trace = os.path.join(directory, "traces", self.name + ".sworn")
+        report = os.path.join(directory, "report.json")
+        work = os.path.join(directory, "work")
+        for mode, command in (("native", self.command),
+                              ("record", [sworn, "record", "-o", trace, "--report", report, "--", *self.command]),
+                              ("replay", [sworn, "replay", trace])):
+            shutil.rmtree(work, ignore_errors=True)
+            os.mkdir(work)
+            self.times[mode].append(timed(command, work))
+        self.bytes = os.stat(trace).st_size
+        with open(report, encoding="utf-8") as file:
+            self.events = json.load(file).get("events", 0)
+
+    def result(self):
+        medians = {mode: statistics.median(times) for mode, times in self.times.items()}
+        result = {f"{mode}_ms": round(seconds * 1000, 2) for mode, seconds in medians.items()}
+        for mode in ("record", "replay"):
+            result[f"{mode}_ratio"] = round(medians[mode] / medians["native"], 2)
+            if self.name == "getppid":
+                result[f"{mode}_us_per_call"] = round((medians[mode] - medians["native"]) * 1e6 / CALLS, 2)
+        return {"name": self.name, **result, "events": self.events, "bytes": self.bytes}
+
+
+def table(results):
+    print(f"{'program':<10}{'native ms':>11}{'record ms':>11}{'replay ms':>11}{'record x':>10}{'replay x':>10}{'events':>9}{'bytes':>11}")
+    for r in results:
+        print(f"{r['name']:<10}{r['native_ms']:>11.1f}{r['record_ms']:>11.1f}{r['replay_ms']:>11.1f}"
+              f"{r['record_ratio']:>10.2f}{r['replay_ratio']:>10.2f}{r['events']:>9}{r['bytes']:>11}")
+        if "record_us_per_call" in r:
+            print(f"a call costs {r['record_us_per_call']} us recorded, {r['replay_us_per_call']} us replayed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", metavar="FILE", help="write the results there, - for stdout instead of the table")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+    try:
+        sworn, guests = os.path.realpath(os.environ["SWORN"]), os.path.realpath(os.environ["GUESTS"])
+    except KeyError as missing:
+        parser.error(f"{missing} is not set")
+    chosen = []
+    for name, needed, command in programs(guests):
+        if options.names and name not in options.names:
+            continue
+        if shutil.which(needed):
+            chosen.append(Program(name, command))
+        else:
+            print(f"skipped: {name}: {needed} is not installed", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="sworn-bench.") as directory:
+        os.mkdir(os.path.join(directory, "traces"))
+        os.environ["HOME"] = directory
+        try:
+            for _ in range(options.runs):
+                for program in chosen:
+                    program.round(sworn, directory)
+        except RuntimeError as error:
+            sys.exit(f"bench: {error}")
+    results = [program.result() for program in chosen]
+    report = {"schema": 1, "kind": "bench", "machine": machine(), "runs": options.runs, "programs": results}
+    if options.json == "-":
+        json.dump(report, sys.stdout, indent=1)
+        print()
+        return
+    print(f"{report['machine']}; medians of {options.runs} interleaved runs")
+    table(results)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=1)
+
+
+main()

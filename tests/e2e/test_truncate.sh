@@ -1,0 +1,59 @@
+#!/bin/bash
+# A trace cut off anywhere, or with anything behind its seal, is refused with 5, and one cut at a
+# frame's end is reported as truncated.
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+have truncate python3 zstd || finish
+check_program whole -- "$GUESTS/args_env" one two
+[ "$failed" -eq 0 ] || finish
+trace=$TRACES/whole.sworn
+copy=$WORK/cut.sworn
+size=$(stat -c %s "$trace")
+python3 -B "$E2E/../tools/forge.py" "$trace" --frames > "$WORK/frames"
+
+# refused VERB TEXT: the copy must be refused with 5
+refused()
+{
+	local status=0
+
+	sworn "$1" "$copy" > "$LOG/$1" 2>&1 < /dev/null || status=$?
+	if [ "$status" -ne 5 ] || grep -q identical "$LOG/$1"; then
+		fail "$2" "sworn $1 exits with $status: $(tail -n 1 "$LOG/$1")"
+		return 1
+	fi
+	pass
+}
+
+ends=0
+while read -r offset length kind; do
+	for at in "$offset" $((offset + 3)) $((offset + length / 2)) $((offset + length - 1)); do
+		[ "$at" -lt "$size" ] && [ "$at" -gt 0 ] || continue
+		# Of the many BLOB frames a few are enough.
+		[ "$kind" != BLOB ] || [ $((at % 5)) -eq 0 ] || continue
+		head -c "$at" "$trace" > "$copy"
+		refused verify "cut in $kind at $at"
+	done
+	ends=$((ends + 1))
+	if [ "$kind" = LINK ]; then
+		head -c $((offset + length)) "$trace" > "$copy"
+		refused verify "cut behind $kind at $((offset + length))" &&
+			{ grep -qi truncated "$LOG/verify" || fail "cut behind $kind" "not called truncated: $(tail -n 1 "$LOG/verify")"; }
+	fi
+done < "$WORK/frames"
+[ "$ends" -gt 8 ] || fail truncate "only $ends frames"
+
+: > "$copy"
+refused verify "an empty file"
+head -c $((size / 2)) "$trace" > "$copy"
+refused replay "half a trace"
+head -c $((size - 1)) "$trace" > "$copy"
+refused replay "a trace without its last byte"
+{ cat "$trace"; echo more; } > "$copy"
+refused verify "text behind the seal"
+cat "$trace" "$trace" > "$copy"
+refused verify "two traces in one file"
+{ cat "$trace"; printf '\x50\x2a\x4d\x18\0\0\0\0'; } > "$copy"
+refused verify "an empty skippable frame behind the seal"
+cp "$trace" "$copy"
+sworn verify "$copy" > /dev/null 2>&1 || fail truncate "the whole copy is refused"
+finish

@@ -1,0 +1,68 @@
+#!/bin/bash
+# Recording and replay as an ordinary user, also without user namespaces, userfaultfd and counters;
+# replay of a self-contained file when everything recorded is gone.
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+own=12345
+if [ "$(id -u)" -eq 0 ] && [ "${UNPRIVILEGED:-}" != yes ]; then
+	have unprivileged setpriv || finish
+	# All that the user needs, where it may read it.
+	mkdir -p "$WORK/user/bin" "$WORK/user/guests" "$WORK/user/work/tmp" "$WORK/user/home"
+	cp "$SWORN" "$WORK/user/bin/sworn"
+	cp "$GUESTS"/* "$WORK/user/guests/"
+	cp -r "$E2E" "$WORK/user/e2e"
+	chmod -R a+rX "$WORK/user"
+	chmod a+x "$WORK"
+	chown -R "$own:$own" "$WORK/user/work" "$WORK/user/home"
+	cd "$WORK/user/work" || exit 1
+	exec setpriv --reuid="$own" --regid="$own" --clear-groups env -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
+		UNPRIVILEGED=yes WORK="$WORK/user/work" TMPDIR="$WORK/user/work/tmp" HOME="$WORK/user/home" \
+		SWORN="$WORK/user/bin/sworn" GUESTS="$WORK/user/guests" bash "$WORK/user/e2e/test_unprivileged.sh"
+fi
+
+group()
+{
+	local name
+
+	for name in args_env fork_tree exec_self mutex_cond thread_exit sig_self segv_fix sig_restart shared_exec \
+		mmap_shared tcp_loopback scm_rights proc_self identity random deep_stack; do
+		check_program "$1$name" -- "$GUESTS/$name"
+	done
+	check_program "$1spin_flag" --pmu -- "$GUESTS/spin_flag"
+	check_program "$1race" --no-native-compare -- "$GUESTS/race"
+	check_program "$1ls" -- ls -lR /usr/include/linux
+	check_program "$1pipeline" -- bash -c 'seq 1 20000 | sort -r | head -n 3 | cat -n'
+}
+
+# moved NAME: what was recorded is moved away, the home directory is empty, the environment too
+moved()
+{
+	local status=0
+
+	# shellcheck disable=SC2317 # called by name
+	program()
+	{
+		cp "$GUESTS/shared_exec" program
+		echo content > data
+	}
+	check_program "$1" --setup program -- sh -c 'cat data; ./program'
+	[ -s "$TRACES/$1.sworn" ] || return
+	mv "$RUN" "$WORK/elsewhere$1"
+	mkdir -p "$WORK/empty"
+	(cd / && env -i HOME="$WORK/empty" ${SWORN_WITHOUT+"SWORN_WITHOUT=$SWORN_WITHOUT"} "$SWORN" replay "$TRACES/$1.sworn" \
+		> "$LOG/moved" 2>&1 < /dev/null) || status=$?
+	if [ "$status" -eq 0 ] && grep -q identical "$LOG/moved" && [ -z "$(ls -A "$WORK/empty")" ]; then
+		pass
+	else
+		fail "$1" "replay exits with $status without the recorded files: $(tail -n 1 "$LOG/moved")"
+	fi
+	mkdir -p "$RUN"
+}
+
+[ "$(id -u)" -ne 0 ] || skip unprivileged "still root"
+group ""
+moved moved
+export SWORN_WITHOUT=userns,uffd,pmu
+group without_
+moved without_moved
+finish

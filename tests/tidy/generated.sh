@@ -1,0 +1,9 @@
+#!/bin/bash
+# generated.sh FILE GENERATOR: a generated file in the tree must be what its generator prints.
+set -eu
+
+"$2" > generated
+if ! diff -u "$1" generated; then
+	echo "$1 is stale; write it again: $2 > $1"
+	exit 1
+fi

@@ -1,0 +1,290 @@
+#include "verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "list.h"
+#include "result.h"
+#include "../traces/digest.h"
+#include "../traces/error.h"
+#include "../traces/store.h"
+
+#define REPORT_SCHEMA 1
+#define READ_BYTES (1u << 20)
+
+#ifndef SWORN_VERSION
+#define SWORN_VERSION "unknown"
+#endif
+
+static const char help[] =
+	"usage: sworn verify [--list] [--store DIR] [--report FILE] TRACE...\n"
+	"\n"
+	"Checks traces without executing anything: every frame, hash, link, count, blob, record\n"
+	"and the seal of each TRACE. A TRACE is a path, @latest, or @NAME of a trace in the store.\n"
+	"\n"
+	"  --list         print every event to stdout, one line each; verdicts go to stderr\n"
+	"  --store DIR    the store to look in, instead of the one the trace lies in or your own\n"
+	"  --report FILE  write a JSON report (- for stdout; verdicts then go to stderr)\n"
+	"  --help         print this\n"
+	"\n"
+	"`unsigned` means that the seal shows the file to be whole, not who made it.\n"
+	"Exit codes: 0 all ok; 2 usage; 3 one could not be read or needs a newer sworn;\n"
+	"4 nothing selected; 5 one is truncated or corrupt.\n"
+	"\n"
+	"Examples:\n"
+	"  sworn record -o hello.sworn -- /bin/echo hello && sworn verify hello.sworn\n"
+	"  sworn verify --list hello.sworn | grep ' nr=1 '\n";
+
+struct options {
+	bool list;
+	const char *store;  /* as given, or NULL */
+	const char *report; /* as given, or NULL */
+	FILE *verdicts;	    /* stdout or stderr */
+	struct json json;   /* out is NULL without a report */
+};
+
+static int usage(const char *problem)
+{
+	fprintf(stderr, "sworn verify: %s; `sworn verify --help` explains\n", problem);
+	return VERIFY_USAGE;
+}
+
+struct listing {
+	struct result *result;
+	bool list;
+};
+
+static int note_event(void *context, const struct event *event)
+{
+	struct listing *listing = context;
+	result_note(listing->result, event);
+	return listing->list ? list_event(stdout, event) : 0;
+}
+
+/* blobs/sha256 of the store that the trace lies in, or negative. */
+static int blobs_beside(int trace_fd)
+{
+	char link[64], path[PATH_MAX + 32];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", trace_fd);
+	ssize_t length = readlink(link, path, PATH_MAX);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return -ENOENT;
+	strcpy(slash, "/../blobs/sha256");
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int find_blobs(const struct options *options, int store_fd, int trace_fd)
+{
+	if (options->store)
+		return store_blobs(store_fd);
+	int fd = blobs_beside(trace_fd);
+	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
+}
+
+static int digest_file(int fd, uint8_t ret_digest[DIGEST_BYTES])
+{
+	struct digest digest = { 0 };
+	uint8_t *buffer = malloc(READ_BYTES);
+	off_t offset = 0;
+	ssize_t n = 0;
+	int r = buffer ? digest_init(&digest) : -ENOMEM;
+	while (r == 0 && (n = pread(fd, buffer, READ_BYTES, offset)) > 0) {
+		digest_append(&digest, buffer, (size_t)n);
+		offset += n;
+	}
+	if (n < 0)
+		r = -errno;
+	if (r == 0)
+		digest_end(&digest, ret_digest);
+	digest_release(&digest);
+	free(buffer);
+	return r;
+}
+
+static void print_result(struct options *options, const struct result *result, bool several)
+{
+	result_print(options->verdicts, result);
+	if (!options->json.out)
+		return;
+	if (several)
+		json_open(&options->json, NULL, '{');
+	result_json(&options->json, result);
+	if (several)
+		json_close(&options->json, '}');
+}
+
+/* Checks the open trace and prints what was found. */
+static enum verify_code verify_fd(struct options *options, int trace_fd, int blobs_fd,
+				  struct result *result, bool several)
+{
+	struct reader *reader = NULL;
+	struct listing listing = { result, options->list };
+	result->error = reader_open(trace_fd, blobs_fd, &reader);
+	if (result->error == 0) {
+		result->info = reader_info(reader);
+		result->error = reader_check(reader, &result->report, note_event, &listing);
+		result->summary = reader_summary(reader);
+	}
+	if (options->json.out)
+		digest_file(trace_fd, result->file_digest);
+	print_result(options, result, several);
+	reader_close(reader);
+	return result_code(result);
+}
+
+static enum verify_code verify_trace(struct options *options, int store_fd, const char *name,
+				     bool several)
+{
+	struct result result = { .name = name };
+	char *found = NULL;
+	int trace_fd = name[0] == '@' && store_fd < 0 ? SWORN_ENOTRACE :
+							store_trace(store_fd, name, &found);
+	if (trace_fd < 0) {
+		result.error = trace_fd;
+		print_result(options, &result, several);
+		return result_code(&result);
+	}
+	int blobs_fd = find_blobs(options, store_fd, trace_fd);
+	result.name = found;
+	enum verify_code code = verify_fd(options, trace_fd, blobs_fd, &result, several);
+	if (blobs_fd >= 0)
+		close(blobs_fd);
+	close(trace_fd);
+	free(found);
+	return code;
+}
+
+static void begin_report(struct options *options, bool several)
+{
+	struct json *json = &options->json;
+	json_open(json, NULL, '{');
+	json_uint(json, "schema", REPORT_SCHEMA);
+	json_text(json, "kind", "verify");
+	json_open(json, "tool", '{');
+	json_text(json, "version", SWORN_VERSION);
+	json_close(json, '}');
+	if (several)
+		json_open(json, "traces", '[');
+}
+
+static int end_report(struct options *options, bool several, enum verify_code code)
+{
+	struct json *json = &options->json;
+	if (several) {
+		json_close(json, ']');
+		json_text(json, "verdict", code == VERIFY_OK ? "ok" : "failed");
+		json_int(json, "code", code);
+	}
+	json_close(json, '}');
+	fputc('\n', json->out);
+	bool failed = ferror(json->out) != 0;
+	if (json->out != stdout)
+		failed |= fclose(json->out) != 0;
+	return failed ? -EIO : 0;
+}
+
+static int verify_all(struct options *options, int store_fd, char **names, int count)
+{
+	enum verify_code code = VERIFY_OK;
+	bool several = count > 1;
+	if (options->json.out)
+		begin_report(options, several);
+	for (int i = 0; i < count; i++)
+		code = result_worse(code, verify_trace(options, store_fd, names[i], several));
+	int r = options->json.out ? end_report(options, several, code) : 0;
+	if (r < 0 || fflush(stdout) != 0) {
+		fprintf(stderr, "sworn verify: the output could not be written; "
+				"check the space and permissions there\n");
+		code = result_worse(code, VERIFY_UNKNOWN);
+	}
+	return (int)code;
+}
+
+static int open_report(struct options *options)
+{
+	options->verdicts = options->list ? stderr : stdout;
+	if (!options->report)
+		return 0;
+	if (!strcmp(options->report, "-")) {
+		options->json.out = stdout;
+		options->verdicts = stderr;
+		return 0;
+	}
+	options->json.out = fopen(options->report, "we");
+	return options->json.out ? 0 : -errno;
+}
+
+/* 0 to go on, 1 when help was printed, else usage()'s. */
+static int parse(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "list", no_argument, NULL, 'l' },
+		{ "store", required_argument, NULL, 's' },
+		{ "report", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", longs, NULL)) >= 0) {
+		switch (option) {
+		case 'l':
+			options->list = true;
+			break;
+		case 's':
+			options->store = optarg;
+			break;
+		case 'r':
+			options->report = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		case ':':
+			return usage("an option lacks its value");
+		default:
+			return usage("unknown option");
+		}
+	}
+	if (optind == argc)
+		return usage("no TRACE is named");
+	if (options->list && options->report && !strcmp(options->report, "-"))
+		return usage("--list and --report - both want stdout");
+	return 0;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+	struct options options = { 0 };
+	int r = parse(argc, argv, &options);
+	if (r != 0)
+		return r == 1 ? 0 : r;
+	int store_fd = store_find(options.store);
+	if (options.store && store_fd < 0) {
+		fprintf(stderr, "sworn verify: no store at %s: %s; name the directory that holds "
+				"traces/ and blobs/\n", options.store, error_text(store_fd));
+		return VERIFY_UNKNOWN;
+	}
+	r = open_report(&options);
+	if (r < 0) {
+		fprintf(stderr, "sworn verify: %s cannot be written: %s; choose another --report\n",
+			options.report, error_text(r));
+		r = VERIFY_UNKNOWN;
+	} else {
+		r = verify_all(&options, store_fd, argv + optind, argc - optind);
+	}
+	if (store_fd >= 0)
+		close(store_fd);
+	return r;
+}

@@ -1,0 +1,238 @@
+#include "result.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../traces/digest.h"
+#include "../traces/error.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+enum verify_code result_code(const struct result *result)
+{
+	switch (result->error) {
+	case 0:
+		return VERIFY_OK;
+	case SWORN_EFORMAT:
+	case SWORN_EINTEGRITY:
+	case SWORN_ETRUNCATED:
+	case SWORN_EBLOB:
+	case SWORN_ELIMIT:
+		return VERIFY_INTEGRITY;
+	case SWORN_ENOTRACE:
+		return strcmp(result->name, "@latest") ? VERIFY_UNKNOWN : VERIFY_NOTHING;
+	}
+	return VERIFY_UNKNOWN;
+}
+
+enum verify_code result_worse(enum verify_code a, enum verify_code b)
+{
+	static const enum verify_code order[] = { VERIFY_USAGE, VERIFY_INTEGRITY, VERIFY_UNKNOWN,
+						  VERIFY_NOTHING };
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return VERIFY_OK;
+}
+
+const char *result_word(const struct result *result)
+{
+	switch (result->error) {
+	case 0:
+		return "ok";
+	case SWORN_ETRUNCATED:
+		return "truncated";
+	case SWORN_EFORMAT:
+	case SWORN_EINTEGRITY:
+	case SWORN_EBLOB:
+	case SWORN_ELIMIT:
+		return "corrupt";
+	case SWORN_EVERSION:
+		return "newer";
+	case SWORN_ENOTRACE:
+		return "missing";
+	}
+	return "unreadable";
+}
+
+/* Every failure ends with what to do next. */
+static const char *advice(int error)
+{
+	switch (error) {
+	case SWORN_ETRUNCATED:
+		return "the recording did not finish; record again, or copy the whole file again";
+	case SWORN_EFORMAT:
+	case SWORN_EINTEGRITY:
+	case SWORN_ELIMIT:
+		return "do not trust this file; get an intact copy and compare";
+	case SWORN_EBLOB:
+		return "name the store that holds its blobs with --store, or get an intact copy";
+	case SWORN_EVERSION:
+		return "use a newer version of sworn";
+	case SWORN_ENOTRACE:
+		return "list the traces/ folder of the store, or name another with --store";
+	}
+	return "check the path and its permissions";
+}
+
+void result_note(struct result *result, const struct event *event)
+{
+	if (event->kind != EVENT_END)
+		return;
+	result->ended = true;
+	result->status = event->end.status;
+	for (size_t i = 0; i < event->end.sinks_count; i++) {
+		const struct sink *sink = &event->end.sinks[i];
+		if (sink->kind == SINK_STDOUT || sink->kind == SINK_STDERR)
+			memcpy(result->standard[sink->kind - SINK_STDOUT], sink->digest,
+			       DIGEST_BYTES);
+	}
+}
+
+static void print_line(FILE *out, const char *name, const char *text)
+{
+	fprintf(out, "  %-12s %s\n", name, text);
+}
+
+static void print_list(FILE *out, const char *name, const char *const *texts)
+{
+	if (!texts || !texts[0])
+		print_line(out, name, "none");
+	for (; texts && *texts; texts++)
+		print_line(out, name, *texts);
+}
+
+static void print_counts(FILE *out, const struct trace_report *report)
+{
+	char text[DIGEST_HEX_BYTES];
+	fprintf(out, "  %-12s %" PRIu64 "\n", "bytes", report->bytes);
+	fprintf(out, "  %-12s %" PRIu64 "\n", "events", report->events);
+	fprintf(out, "  %-12s %" PRIu64 " (%" PRIu64 " bytes)\n", "blobs", report->blobs,
+		report->blob_bytes);
+	fprintf(out, "  %-12s %" PRIu64 "\n", "units", report->units);
+	if (digest_is_zero(report->state))
+		return;
+	digest_hex(report->state, text);
+	fprintf(out, "  %-12s sha256:%s\n", "state", text);
+}
+
+void result_print(FILE *out, const struct result *result)
+{
+	const struct trace_summary *summary = result->summary;
+	if (result->error) {
+		const char *reason = result->report.reason;
+		fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result),
+			reason[0] ? reason : error_text(result->error), advice(result->error));
+	} else {
+		fprintf(out, "%s: ok\n", result->name);
+	}
+	if (!result->info)
+		return;
+	print_counts(out, &result->report);
+	print_line(out, "seal", !result->report.sealed ? "none" :
+				result->report.is_signed ? "signed" : "unsigned");
+	if (!summary)
+		return;
+	print_line(out, "isolation", summary->isolation[0] ? summary->isolation : "none");
+	if (!summary->capture_isolated)
+		print_line(out, "domain", "ambient: the recorded program was trusted");
+	print_line(out, "requires", summary->requires_pmu ? "pmu" : "nothing");
+	print_list(out, "assumptions", summary->assumptions);
+	print_list(out, "exclusions", summary->exclusions);
+}
+
+static void json_trace(struct json *json, const struct result *result)
+{
+	json_open(json, "trace", '{');
+	json_text(json, "path", result->name);
+	json_digest(json, "digest", result->file_digest);
+	json_uint(json, "bytes", result->report.bytes);
+	json_open(json, "seal", '{');
+	json_digest(json, "id", result->report.seal_id);
+	json_bool(json, "signed", result->report.is_signed);
+	json_close(json, '}');
+	json_close(json, '}');
+}
+
+static void json_recorded(struct json *json, const struct trace_info *info)
+{
+	char start[32];
+	time_t seconds = (time_t)(info->started_utc_ns / NS_PER_SECOND);
+	struct tm utc;
+	if (!gmtime_r(&seconds, &utc) ||
+	    strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+		start[0] = '\0';
+	json_open(json, "recorded", '{');
+	json_text(json, "start", start);
+	json_text(json, "clock", info->clock_virtual ? "virtual" : "real");
+	json_text(json, "schedule", info->schedule_seeded ? "seeded" : "observed");
+	json_uint(json, "epoch", info->epoch_ns);
+	json_text(json, "host", info->host);
+	json_text(json, "operator", info->operator_name);
+	json_text(json, "tool", info->tool);
+	json_close(json, '}');
+}
+
+static void json_end(struct json *json, const struct result *result)
+{
+	int status = (int)result->status;
+	if (result->ended) {
+		json_open(json, "exit", '{');
+		if (WIFSIGNALED(status))
+			json_int(json, "signal", WTERMSIG(status));
+		else
+			json_int(json, "code", WEXITSTATUS(status));
+		json_close(json, '}');
+	}
+	json_digest(json, "state_hash", result->report.state);
+	json_open(json, "outputs", '{');
+	json_digest(json, "stdout", result->standard[0]);
+	json_digest(json, "stderr", result->standard[1]);
+	json_close(json, '}');
+}
+
+static void json_summary(struct json *json, const struct trace_summary *summary)
+{
+	static const char *const pmu[] = { "pmu", NULL };
+	json_texts(json, "requires", summary->requires_pmu ? pmu : NULL);
+	json_texts(json, "assumptions", summary->assumptions);
+	json_texts(json, "exclusions", summary->exclusions);
+	json_text(json, "isolation", summary->isolation);
+	json_text(json, "domain", summary->capture_isolated ? "isolated" : "ambient");
+}
+
+void result_json(struct json *json, const struct result *result)
+{
+	char tenant[2 * sizeof(result->report.tenant) + 1];
+	bool ok = result->error == 0;
+	json_trace(json, result);
+	if (result->info) {
+		hex_encode(result->report.tenant, sizeof(result->report.tenant), tenant);
+		json_text(json, "tenant", tenant);
+		json_texts(json, "argv", result->info->argv);
+		json_text(json, "directory", result->info->directory);
+		json_text(json, "seed", result->info->seed);
+		json_recorded(json, result->info);
+		json_uint(json, "events", result->report.events);
+		json_uint(json, "units", result->report.units);
+		json_uint(json, "threads", result->report.threads);
+		json_open(json, "blobs", '{');
+		json_uint(json, "count", result->report.blobs);
+		json_uint(json, "bytes", result->report.blob_bytes);
+		json_close(json, '}');
+		json_end(json, result);
+	}
+	if (result->summary)
+		json_summary(json, result->summary);
+	json_open(json, "checked", '{');
+	json_uint(json, "events", result->report.events);
+	if (result->report.sealed)
+		json_uint(json, "of", result->report.events);
+	json_text(json, "reason", ok ? NULL : result->report.reason[0] ? result->report.reason :
+						      error_text(result->error));
+	json_close(json, '}');
+	json_text(json, "verdict", result_word(result));
+	json_int(json, "code", result_code(result));
+}

@@ -1,0 +1,48 @@
+/*
+ * What checking one trace found, and its two printed forms: a block of text and a JSON object. Used by
+ * `sworn verify`; gathers, decides nothing but the exit code.
+ */
+#ifndef SWORN_VERIFY_RESULT_H
+#define SWORN_VERIFY_RESULT_H
+
+#include <stdio.h>
+
+#include "json.h"
+#include "../traces/reader.h"
+
+enum verify_code {
+	VERIFY_OK = 0,
+	VERIFY_USAGE = 2,
+	VERIFY_UNKNOWN = 3,
+	VERIFY_NOTHING = 4,
+	VERIFY_INTEGRITY = 5,
+};
+
+struct result {
+	const char *name; /* borrowed: what the trace is called */
+	int error;	  /* 0, or why it is not ok */
+	struct trace_report report;
+	const struct trace_info *info;	     /* borrowed from the reader; NULL when it did not open */
+	const struct trace_summary *summary; /* likewise; NULL unless ok */
+	uint8_t file_digest[DIGEST_BYTES];   /* zeros when nobody asked */
+	bool ended;			     /* END was seen: */
+	uint32_t status;		     /* as wait(2) reports it */
+	uint8_t standard[2][DIGEST_BYTES];   /* digests of stdout and stderr, zeros when unused */
+};
+
+/* Exit code of one result; and of several: usage, integrity, unknown, nothing, ok, in this order. */
+enum verify_code result_code(const struct result *result);
+enum verify_code result_worse(enum verify_code a, enum verify_code b);
+
+/* "ok", "truncated", "corrupt", "newer", "missing" or "unreadable". */
+const char *result_word(const struct result *result);
+
+/* Takes what reports need from each event. */
+void result_note(struct result *result, const struct event *event);
+
+void result_print(FILE *out, const struct result *result);
+
+/* The members of one trace's report, without the braces around them. */
+void result_json(struct json *json, const struct result *result);
+
+#endif

@@ -1,0 +1,10 @@
+/*
+ * The verbs of verify/: what sworn.c dispatches to.
+ */
+#ifndef SWORN_VERIFY_VERIFY_H
+#define SWORN_VERIFY_VERIFY_H
+
+/* sworn verify TRACE...: checks integrity, executes nothing. Returns the exit code; --help says more. */
+int cmd_verify(int argc, char **argv);
+
+#endif

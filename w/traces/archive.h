@@ -1,0 +1,51 @@
+/*
+ * The file that a writer produces, frame by frame: compresses, hashes, links, writes. Used from one
+ * thread at a time (the worker's, then the closing one's). Every append writes a frame together
+ * with its LINK, so that what is on disk after a kill is a valid prefix.
+ */
+#ifndef SWORN_TRACES_ARCHIVE_H
+#define SWORN_TRACES_ARCHIVE_H
+
+#include <stdatomic.h>
+#include <zstd.h>
+
+#include "buffer.h"
+#include "chain.h"
+#include "frame.h"
+#include "index.h"
+#include "seal.h"
+#include "writer.h"
+
+struct archive {
+	int fd;			/* borrowed */
+	_Atomic uint64_t bytes; /* written so far; the one field that other threads may read */
+	struct chain chain;
+	struct index index;
+	struct capture capture;
+	uint64_t blob_offset; /* where the blob that is being written began */
+	ZSTD_CCtx *zstd;      /* owned */
+	struct buffer frame;  /* reused */
+};
+
+/* Writes HEADER, INFO and its LINK at the start of the empty file `fd`. 0 or negative; release in
+ * either case. */
+int archive_begin(struct archive *archive, int fd, const struct trace_info *info,
+		  const uint8_t id[ARCHIVE_ID_BYTES]);
+void archive_release(struct archive *archive);
+
+/* Appends a block of `events` records and its LINK. */
+int archive_events(struct archive *archive, const uint8_t *bytes, size_t length, uint64_t events);
+
+/* Appends one chunk of a blob and its LINK; chunks of a blob come in order, none between. */
+int archive_blob(struct archive *archive, const struct blob *blob, uint64_t chunk_offset,
+		 const uint8_t *bytes, size_t length);
+
+/* State and outputs are those of the END event, NULL when there was none. */
+struct archive_end {
+	const uint8_t *state, *outputs;
+};
+/* Appends SUMMARY, INDEX, their LINKs and the SEAL. */
+int archive_finish(struct archive *archive, const struct trace_summary *summary,
+		   const struct archive_end *end);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * Reads a trace: opens it, checks its integrity, and hands out its events in order. Used by replay/
+ * and verify/. All input is hostile: every size is limited before it is allocated, every hash checked
+ * before the bytes it covers are decoded.
+ */
+#ifndef SWORN_TRACES_READER_H
+#define SWORN_TRACES_READER_H
+
+#include "event.h"
+#include "writer.h" /* trace_info, trace_summary */
+
+struct reader;
+
+enum completeness { COMPLETE_YES = 0, COMPLETE_PREFIX = 1, COMPLETE_REDACTED = 2 };
+
+/* What a full check of a trace found. Filled as far as the check came, also on failure. */
+struct trace_report {
+	uint64_t bytes, frames, links, events, blobs, blob_bytes, units, threads;
+	uint8_t archive[16], tenant[16];
+	uint8_t seal_id[DIGEST_BYTES];
+	uint8_t state[DIGEST_BYTES], outputs[DIGEST_BYTES];
+	bool sealed;	     /* a seal was found and covers every byte before it */
+	bool is_signed;	     /* false until signing exists */
+	enum completeness completeness;
+	char reason[256];    /* on failure: what, where (frame, offset), printable text */
+};
+
+/*
+ * Opens the trace behind `fd` (a regular file, borrowed for the reader's life; read by pread only) and
+ * its header and INFO. `blobs_fd`: directory of blobs/sha256 for a thin trace, or -1.
+ */
+int reader_open(int fd, int blobs_fd, struct reader **ret);
+void reader_close(struct reader *reader); /* NULL allowed */
+
+/* Valid until reader_close(). */
+const struct trace_info *reader_info(const struct reader *reader);
+
+/*
+ * Reads the whole file once: grammar, every hash, link, count, blob, event encoding, seal, nothing
+ * after the end. 0 ok; SWORN_EINTEGRITY, SWORN_EFORMAT, SWORN_ETRUNCATED, SWORN_EVERSION,
+ * SWORN_ELIMIT, SWORN_EBLOB, -EIO. Independent of the position of trace_next(). Each decoded event is
+ * handed to `each` when it is not NULL; a non-zero return of it ends the check with that value.
+ */
+int reader_check(struct reader *reader, struct trace_report *ret_report,
+		 int (*each)(void *context, const struct event *event), void *context);
+
+/* After a successful check: the summary. Valid until reader_close(). NULL before. */
+const struct trace_summary *reader_summary(const struct reader *reader);
+
+/* Next event: 1 and *ret_event, 0 at the end of the stream, negative on failure. Checks each block's
+ * link before decoding it. */
+int trace_next(struct reader *reader, struct event *ret_event);
+
+/* Size of a blob in bytes, or SWORN_EBLOB / other error. */
+int64_t reader_blob_size(struct reader *reader, const uint8_t digest[DIGEST_BYTES]);
+/* Reads a whole blob into `buffer` (`length` must be its size) and checks its digest. */
+int reader_blob_read(struct reader *reader, const uint8_t digest[DIGEST_BYTES], void *buffer, size_t length);
+
+#endif
