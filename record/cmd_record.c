@@ -31,6 +31,7 @@
 #define EXIT_NOT_FOUND 127
 #define WARNINGS_MAX 64
 #define SEED_BYTES_MAX 256
+#define TICK_US 50000
 
 struct options {
 	const char *output, *store, *seed, *report, *preempt;
@@ -163,7 +164,7 @@ static void on_signal(int signal)
 static void own_signals(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, note = {.sa_handler = on_signal};
-	struct itimerval ticker = {{1, 0}, {1, 0}};
+	struct itimerval ticker = {{0, TICK_US}, {0, TICK_US}};
 
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGQUIT, &ignore, NULL);
@@ -201,13 +202,32 @@ struct recording {
 	struct recorder recorder;
 	struct random random;
 	struct domain_report domain;
-	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[64];
+	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[96];
 	struct utsname host;
 	int store_fd;
 	char *path;
 	uint8_t state[DIGEST_BYTES];
 	uint64_t events, started_ns;
 };
+
+/* The model, and which processor the guests run on: CPUID tells them. */
+static void describe_cpu(struct recording *recording, int cpu)
+{
+	char line[128], *name;
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	const char *model = "unknown";
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "model name", 10) == 0 && (name = strchr(line, ':'))) {
+			name[strcspn(name, "\n")] = '\0';
+			model = name + 2;
+			break;
+		}
+	}
+	snprintf(recording->cpu, sizeof(recording->cpu), "%.80s #%d", model, cpu);
+	if (file)
+		fclose(file);
+}
 
 static void choose_seed(struct recording *recording)
 {
@@ -393,6 +413,7 @@ static int prepare(struct recording *recording)
 	rec->affinity = own_affinity();
 	rec->warn = warn_once;
 	host_pin(&lock, &cpu);
+	describe_cpu(recording, cpu);
 	rec->sinks = sinks_new();
 	if (!rec->sinks)
 		return -ENOMEM;

@@ -213,6 +213,11 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 				return r;
 		}
 	}
+	if (rec->objects && (row->flags & (ROW_OUTPUT | ROW_WRITES_FILE)) && result >= 0) {
+		r = record_file_write(rec, thread, result);
+		if (r < 0)
+			return r;
+	}
 	if (rec->random_devices && result > 0) {
 		r = record_random_read(rec, thread, result);
 		if (r < 0)

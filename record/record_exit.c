@@ -183,8 +183,7 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		status = 0;
 	if (!own->own_exit && !grouped && thread->run == RUN_USER)
 		own->uncertain = true;
-	if (own->uncertain)
-		thread->stand = STAND_GONE;
+	thread->unplaced = own->uncertain;
 	if (!own->own_exit && !grouped && !process->checkpointed) {
 		/* SIGKILL takes the whole process. */
 		r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);

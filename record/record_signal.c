@@ -221,7 +221,7 @@ static int take_unplaced(struct recorder *rec, struct thread *thread, struct eve
 		return 0;
 	}
 	own->uncertain = true;
-	thread->stand = STAND_GONE;
+	thread->unplaced = true;
 	r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
 	schedule_resume(thread, PTRACE_CONT, signal);
 	return r;
@@ -312,6 +312,14 @@ int record_held(struct recorder *rec, struct thread *thread)
 		return SWORN_EGONE;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	return record_event(rec, &event);
+}
+
+int record_held_here(struct recorder *rec, struct thread *thread)
+{
+	thread->stand = STAND_BOUNDARY;
+	thread->record->held_raised = true;
+	(void)rec;
+	return syscall(SYS_tkill, thread->tid, thread->record->held.signal) < 0 ? SWORN_EGONE : 0;
 }
 
 int record_sigreturn(struct recorder *rec, struct thread *thread)

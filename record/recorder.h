@@ -53,6 +53,7 @@ struct record_thread {
 	struct held_signal held;
 	bool held_raised;	   /* it was raised again and comes back as a stop */
 	struct registers boundary; /* registers when it was last resumed from a boundary */
+	uint64_t resumed_ns;	   /* when that was, monotonic */
 	int stat_fd;		   /* /proc/TID/stat, -1 until first used */
 	uint64_t *robust_words;	   /* addresses of the robust list's words at exit */
 	size_t robust_count;
@@ -137,6 +138,8 @@ int record_entry(struct recorder *rec, struct thread *thread);
 int record_return(struct recorder *rec, struct thread *thread);
 
 /* Special families. */
+/* After a call that changed a file: tells those who map it (MEMORY events). */
+int record_file_write(struct recorder *rec, struct thread *thread, int64_t result);
 int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);
 int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid);
@@ -145,6 +148,8 @@ int record_exit_stop(struct recorder *rec, struct thread *thread);
 int record_gone(struct recorder *rec, struct thread *thread, int status);
 int record_signal(struct recorder *rec, struct thread *thread, int signal);
 int record_sigreturn(struct recorder *rec, struct thread *thread);
+/* The thread stands at its turn's end, cut inside computation: its held signal comes there. */
+int record_held_here(struct recorder *rec, struct thread *thread);
 int record_held(struct recorder *rec, struct thread *thread);
 int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answered);
 /* Virtual clock: now, after one step. */

@@ -11,9 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../sandbox/spin.h"
 #include "../traces/error.h"
 
 #define YIELDS_BEFORE_LOOK 2
+#define SPIN_PATIENCE_NS 10000000000ULL /* computation without a call while others who share its memory wait */
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 
@@ -331,8 +333,10 @@ static int resume(struct recorder *rec, struct thread *thread)
 		if (r < 0)
 			return r;
 	}
-	if (!own->in_call)
+	if (!own->in_call && !own->no_event) {
 		own->boundary = thread->registers;
+		own->resumed_ns = now_ns();
+	}
 	r = stop_resume(thread, own->request, own->deliver);
 	own->deliver = 0;
 	own->no_event = false;
@@ -416,6 +420,68 @@ static bool others_alive(const struct recorder *rec, const struct thread *thread
 	return rec->guests.first != thread || thread->next != NULL;
 }
 
+/* Another thread that this one may be spinning on waits for its turn. */
+static bool keeps_others_waiting(const struct recorder *rec, const struct thread *thread)
+{
+	for (const struct thread *t = rec->guests.first; t; t = t->next) {
+		if (t == thread || !is_ready(t))
+			continue;
+		if (t->process->space == thread->process->space || rec->objects_count)
+			return true;
+	}
+	return false;
+}
+
+/* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
+ * can end; when it goes on without a call for too long, nothing but a counter could help. */
+static int look_for_spin(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	int status, r = 0;
+
+	while ((r = collect(rec, WNOHANG)) > 0)
+		;
+	if ((r < 0 && r != -ECHILD) || thread->run != RUN_USER)
+		return r == -ECHILD ? 0 : r;
+	if (!keeps_others_waiting(rec, thread) && !own->held.signal)
+		return 0;
+	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
+		return 0;
+	do
+		r = stop_wait(thread, &status);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	thread->run = RUN_STOPPED;
+	if (stop_kind(status) != STOP_INTERRUPT) {
+		thread->stop_status = status;
+		return 0;
+	}
+	r = stop_get_registers(thread);
+	if (r == 0)
+		r = spin_find(&rec->guests, thread, &status);
+	if (r < 0)
+		return r == SWORN_EGONE ? 0 : r;
+	if (r == 1) {
+		thread->stop_status = status;
+		return 0;
+	}
+	own->no_event = true;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	if (r == 0) {
+		own->position = (struct position){.kind = TURN_SPIN, .registers = thread->registers};
+		own->position.registers.orig_rax = (uint64_t)-1;
+		own->cut = true;
+		own->no_event = false;
+		end_turn(rec, thread);
+		return own->held.signal ? record_held_here(rec, thread) : 0;
+	}
+	if (now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
+		return 0;
+	rec->status = "needs_pmu";
+	return SWORN_ENEEDSPMU;
+}
+
 static int wait_current(struct recorder *rec, struct thread *thread)
 {
 	int status, r;
@@ -436,7 +502,7 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 		/* The ticker: a call that was not expected to sleep may wait for another guest. */
 		if (thread->run == RUN_KERNEL)
 			thread->record->blocks = true;
-		return 0;
+		return thread->run == RUN_USER && !thread->record->counting ? look_for_spin(rec, thread) : 0;
 	}
 	if (r < 0)
 		return r;

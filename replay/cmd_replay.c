@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +193,20 @@ static int play(struct run *run)
 	return r < 0 ? r : replayer_finish(rep);
 }
 
+/* Guests may ask CPUID which processor they run on: the recorded one, where this host has it. */
+static void follow_cpu(const struct trace_info *info)
+{
+	const char *mark = info->cpu ? strrchr(info->cpu, '#') : NULL;
+	long number = mark ? strtol(mark + 1, NULL, 10) : -1;
+	cpu_set_t set;
+
+	if (number < 0 || number >= CPU_SETSIZE)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)number, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static int check_and_play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
@@ -213,6 +228,7 @@ static int check_and_play(struct run *run)
 		snprintf(run->reason, sizeof(run->reason), "the trace has turns cut by a hardware counter, which this host lacks");
 		return SWORN_ENEEDSPMU;
 	}
+	follow_cpu(reader_info(rep->reader));
 	rep->seed = reader_info(rep->reader)->seed;
 	rep->argv = reader_info(rep->reader)->argv;
 	sigaction(SIGALRM, &tick, NULL);

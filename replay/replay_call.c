@@ -213,6 +213,8 @@ int replay_call(struct replayer *rep, struct thread *thread)
 		return r;
 	if (event->flags & CALL_RESTARTED)
 		return play_restarted(thread);
+	if (event->flags & CALL_UNFINISHED)
+		return replay_write_outputs(rep, thread);
 	r = replay_check_inputs(rep, thread, true);
 	if (r < 0)
 		return r;

@@ -250,16 +250,40 @@ int replay_execute(struct replayer *rep, struct thread *thread)
 	return guest_finish_call(thread, result);
 }
 
-int replay_memory(struct replayer *rep)
+/* The object grew: mappings that reached past its end have content there now. */
+static int grow_mappings(struct replayer *rep, uint64_t object)
+{
+	for (struct thread *t = rep->guests.first; t; t = t->next) {
+		const struct mapping_table *table = &t->process->space->table;
+
+		if (t != t->process->threads || t->stand == STAND_GONE)
+			continue;
+		for (size_t i = 0; i < table->count; i++) {
+			int r = table->entries[i].object == object ? replay_place(rep, t, &table->entries[i]) : 0;
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int replay_memory(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 	uint64_t offset, length;
-	int r = object_find(rep->objects, event->memory.object, &offset, &length);
+	int r = thread && event->ip ? replay_to_stop(rep, thread) : 0;
 
+	if (r == 0)
+		r = object_find(rep->objects, event->memory.object, &offset, &length);
 	if (r <= 0)
 		return r < 0 ? r : SWORN_EFORMAT;
 	if (length != event->memory.length) {
 		r = object_resize(rep->objects, event->memory.object, event->memory.length);
+		if (r < 0)
+			return r;
+		guests_object_length(&rep->guests, event->memory.object, event->memory.length);
+		r = grow_mappings(rep, event->memory.object);
 		if (r < 0)
 			return r;
 	}

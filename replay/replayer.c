@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
+#include "../sandbox/spin.h"
 #include "../traces/digest.h"
 #include "../traces/error.h"
 
@@ -195,6 +196,10 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 	}
 	if (!thread || !event->registers || thread->stand != STAND_BOUNDARY)
 		return SWORN_EFORMAT;
+	if (event->turn.end == TURN_SPIN) {
+		r = spin_reach(thread, event->registers, &status);
+		return r == 1 ? describe_stop(rep, thread, status) : r;
+	}
 	if (!thread->counter)
 		r = counter_usable() ? counter_open(thread->tid, &thread->counter) : SWORN_ENEEDSPMU;
 	if (r < 0)
@@ -215,7 +220,7 @@ int replay_checkpoint(struct replayer *rep, struct thread *thread)
 	struct process *process = thread->process;
 	uint8_t hash[DIGEST_BYTES];
 	char a[DIGEST_HEX_BYTES], b[DIGEST_HEX_BYTES];
-	bool with_memory = process->space->references == 1;
+	bool with_memory = process->space->references == 1 && !(event->flags & CHECKPOINT_UNPLACED);
 	int r = event->ip ? replay_to_stop(rep, thread) : 0;
 
 	if (r < 0)
@@ -224,6 +229,7 @@ int replay_checkpoint(struct replayer *rep, struct thread *thread)
 		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
 	if (event->checkpoint.unit != process->unit->number)
 		return SWORN_EFORMAT;
+	thread->unplaced = event->flags & CHECKPOINT_UNPLACED;
 	r = guest_state(&rep->guests, thread, event->checkpoint.last ? PAGE_SHA256 : PAGE_XXH3, with_memory, hash);
 	if (r < 0)
 		return r;
@@ -259,6 +265,10 @@ static int find_thread(struct replayer *rep, const struct event *event, struct t
 		return *ret_thread ? 0 : SWORN_EFORMAT;
 	case EVENT_CALL:
 	case EVENT_PART:
+		/* What calls in flight have written so far is told before a checkpoint, whoever runs. */
+		if (*ret_thread && ((event->flags & CALL_UNFINISHED) || (*ret_thread)->stand == STAND_ENTRY))
+			return 0;
+		break;
 	case EVENT_CLONE:
 	case EVENT_SIGNAL:
 	case EVENT_SIGRETURN:
@@ -295,7 +305,7 @@ static int play(struct replayer *rep, struct thread *thread)
 	case EVENT_REFUSED:
 		return play_refused(rep, thread);
 	case EVENT_MEMORY:
-		return replay_memory(rep);
+		return replay_memory(rep, thread);
 	case EVENT_END:
 		return replay_end(rep);
 	}

@@ -92,7 +92,7 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread);
 int replay_trap(struct replayer *rep, struct thread *thread);
 int replay_turn(struct replayer *rep, struct thread *thread);
 int replay_checkpoint(struct replayer *rep, struct thread *thread);
-int replay_memory(struct replayer *rep);
+int replay_memory(struct replayer *rep, struct thread *thread);
 int replay_end(struct replayer *rep);
 
 /* Makes a mapping in the guest as `mapping` says, from the arenas. */

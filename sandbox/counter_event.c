@@ -6,7 +6,7 @@
 
 /*
  * Retired conditional branches, as event select, umask 0x..00, and the bits USR, INT and EN that the kernel
- * sets anyway. The counts were found exact on AMD Zen; the Intel rows follow the event
+ * sets anyway. The counts were found exact on AMD Zen 5, whose event Zen 1 to 4 share; the Intel rows follow the event
  * lists of the vendor (BR_INST_RETIRED.CONDITIONAL, from Ice Lake on .COND) and rest on the self test alone.
  * Hybrid CPUs (Alder Lake and later clients) are left out: a count would depend on the kind of core.
  */

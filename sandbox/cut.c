@@ -15,6 +15,7 @@
 
 #define SIGTRAP_BIT (1ULL << (SIGTRAP - 1))
 #define RF (1ULL << 16)
+#define USER_END 0x7ffffffff000ULL
 #define CANDIDATES_MAX 24
 #define HITS_MAX 3     /* an address that comes by as often is not rare */
 #define SECOND_BEST 32 /* a gap this many times under `rare` is better than none */
@@ -540,8 +541,12 @@ int cut_reach(pid_t tid, int mem_fd, struct counter *counter, const struct posit
 			       .position = position,
 			       .slots = { { -1, -1, -1, -1 } },
 			       .patience = PATIENCE };
-	int r = register_get(tid, &reach.registers);
+	int r;
 
+	/* It comes from a trace, and the kernel's own addresses make no breakpoint. */
+	if (position->registers.rip >= USER_END)
+		return SWORN_EFORMAT;
+	r = register_get(tid, &reach.registers);
 	if (r == 0 && position->count == 0 && registers_equal(&reach.registers, &position->registers))
 		return 0;
 	if (r == 0)

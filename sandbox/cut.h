@@ -73,7 +73,7 @@ struct position {
  * run on for about 3 ms to an address rarely executed nearby (TURN_ADDRESS), else takes the point itself
  * (TURN_COUNT). Never a point inside a `rep` instruction. 0 with *ret and the thread stopped there;
  * 1 when another stop came first, with its wait status in *ret_status (no cut then; the count goes on from
- * the last event). The counter is off in both cases.
+ * the last event). The counter is off in both cases. Resume with signal 0.
  */
 int cut_choose(pid_t tid, int mem_fd, struct counter *counter, struct position *ret, int *ret_status);
 
@@ -83,7 +83,8 @@ int cut_choose(pid_t tid, int mem_fd, struct counter *counter, struct position *
  * jumps); orig_rax and RF are not compared. 0 when there, with the counter off; 1 when another stop came
  * first (*ret_status): a divergence; SWORN_EDIVERGED when the position was passed without being met
  * (*ret_registers says what was found last); -EOVERFLOW when the interrupt came too late to say
- * anything: nothing is wrong with the trace, and a new run with a larger counter_margin() may get there.
+ * anything: nothing is wrong with the trace, and a new run with a larger counter_margin() may get there;
+ * SWORN_EFORMAT for an address that no user code has.
  */
 int cut_reach(pid_t tid, int mem_fd, struct counter *counter, const struct position *position,
 	      int *ret_status, struct registers *ret_registers);

@@ -496,6 +496,18 @@ int guest_shmdt(struct thread *thread)
 	return mapping_remove(table, start, end);
 }
 
+void guests_object_length(struct guests *guests, uint64_t object, uint64_t length)
+{
+	for (struct thread *t = guests->first; t; t = t->next) {
+		struct mapping_table *table = &t->process->space->table;
+
+		for (size_t i = 0; i < table->count; i++) {
+			if (table->entries[i].object == object)
+				table->entries[i].length = length;
+		}
+	}
+}
+
 bool unit_ends_with(const struct process *process)
 {
 	return process->unit->processes == 1;
@@ -525,7 +537,7 @@ static int state_of_thread(struct thread *thread, struct state_thread *state, ui
 	int r = 0;
 
 	*state = (struct state_thread){.thread = thread->number, .signal_mask = thread->mask};
-	if (thread->stand == STAND_GONE)
+	if (thread->unplaced)
 		return 0;
 	/* What rax holds inside a call is the kernel's business. */
 	if (thread->stand == STAND_ENTRY)

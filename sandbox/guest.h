@@ -92,6 +92,7 @@ struct thread {
 	struct thread *next;	/* all threads, ascending by number */
 	enum run_state run;
 	enum stand stand;
+	bool unplaced; /* killed where nobody knows: left out of the last checkpoint */
 	struct registers registers; /* at the last stop, as changed since */
 	struct call call;
 	uint64_t mask; /* blocked signals */
@@ -163,6 +164,9 @@ void guest_sigreturn(struct thread *thread, uint64_t frame);
 int guest_brk(struct thread *thread, uint64_t result);
 int guest_mremap(struct thread *thread, uint64_t result);
 int guest_shmdt(struct thread *thread);
+
+/* A shared object has a new length: every mapping of it, in every space, says so. */
+void guests_object_length(struct guests *guests, uint64_t object, uint64_t length);
 
 /* Hash of the process's state; fills *ret_hash. `with_memory` false leaves memory out (vfork child). */
 int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages, bool with_memory,

@@ -113,9 +113,11 @@ static uint64_t data_length(const struct call *call, const struct range *range, 
 
 	if (range->direction != DIRECTION_IN || range->arg != 1)
 		return 0;
-	/* The iovec array itself is no data; it is the range at the argument's own address. */
-	if (arg->extent == EXTENT_IOVEC && range->address == call->args[1])
-		return 0;
+	/* Vectors and headers are no data; what they point at is marked. */
+	if (arg->extent == EXTENT_IOVEC || arg->extent == EXTENT_MSGHDR || arg->extent == EXTENT_MMSGHDR) {
+		if (range->trim != TRIM_STREAM && range->trim != TRIM_MESSAGE)
+			return 0;
+	}
 	return range->length < left ? range->length : left;
 }
 

@@ -363,7 +363,7 @@ COMMON = {
     5: ("args", lambda v: isinstance(v, list) and 1 <= len(v) <= 6 and v[-1] != 0 and
         all(isinstance(x, int) and x >= 0 for x in v)),
     6: ("result", lambda v: isinstance(v, int) and v != 0 and v < 1 << 63),
-    7: ("flags", number(3)), 8: ("sink", number(U32)),
+    7: ("flags", number(7)), 8: ("sink", number(U32)),
     9: ("payloads", array(4096, is_payload)), 10: ("mappings", array(65536, is_mapping)),
     11: ("registers", string(216, 216)), 12: ("vector", string(0, 16384)),
 }

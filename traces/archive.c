@@ -60,8 +60,7 @@ static int write_linked(struct archive *archive, enum frame_kind kind, size_t st
 	link_encode(&link, &out);
 	frame_head(FRAME_LINK, out.length, head);
 	int r = buffer_append(frame, head, sizeof(head));
-	if (r < 0 || (r = buffer_append(frame, bytes, out.length)) < 0 ||
-	    (r = write_frame(archive)) < 0)
+	if (r < 0 || (r = buffer_append(frame, bytes, out.length)) < 0 || (r = write_frame(archive)) < 0)
 		return r;
 	chain_append(&archive->chain, &link, bytes, out.length);
 	return 0;
@@ -124,8 +123,7 @@ int archive_begin(struct archive *archive, int fd, const struct trace_info *info
 	memcpy(header.archive, id, ARCHIVE_ID_BYTES);
 	archive->zstd = ZSTD_createCCtx();
 	if (!archive->zstd ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(archive->zstd, ZSTD_c_compressionLevel,
-						FRAME_ZSTD_LEVEL)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(archive->zstd, ZSTD_c_compressionLevel, FRAME_ZSTD_LEVEL)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(archive->zstd, ZSTD_c_checksumFlag, 1)))
 		return -ENOMEM;
 	int r = info_encode(info, &content);
@@ -157,8 +155,7 @@ static int compress(struct archive *archive, const uint8_t *bytes, size_t length
 
 int archive_events(struct archive *archive, const uint8_t *bytes, size_t length, uint64_t events)
 {
-	int r = index_add_block(&archive->index, atomic_load(&archive->bytes),
-				archive->chain.events);
+	int r = index_add_block(&archive->index, atomic_load(&archive->bytes), archive->chain.events);
 	if (r < 0)
 		return r;
 	archive->frame.length = 0;
@@ -216,8 +213,7 @@ static int write_seal(struct archive *archive, struct manifest *manifest)
 int archive_finish(struct archive *archive, const struct trace_summary *summary,
 		   const struct archive_end *end)
 {
-	struct manifest manifest = { .completeness = summary->complete ? COMPLETE_YES :
-									 COMPLETE_PREFIX };
+	struct manifest manifest = { .completeness = summary->complete ? COMPLETE_YES : COMPLETE_PREFIX };
 	struct buffer content = { 0 };
 	int r = summary_encode(summary, &content);
 	if (r == 0)

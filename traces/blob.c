@@ -17,8 +17,7 @@ static size_t slot_of(const struct blob_table *table, const uint8_t name[DIGEST_
 	uint64_t hash;
 	memcpy(&hash, name, sizeof(hash));
 	size_t slot = hash & (table->capacity - 1);
-	while (!digest_is_zero(table->slots[slot].name) &&
-	       !digest_equal(table->slots[slot].name, name))
+	while (!digest_is_zero(table->slots[slot].name) && !digest_equal(table->slots[slot].name, name))
 		slot = (slot + 1) & (table->capacity - 1);
 	return slot;
 }

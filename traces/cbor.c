@@ -246,8 +246,7 @@ static size_t head_length(uint64_t value)
 
 static bool take_short(struct cbor_in *in, enum major major, uint64_t *ret_value)
 {
-	if (in->length == 0 || in->bytes[0] >> 5 != (int)major ||
-	    (in->bytes[0] & 31) >= SHORT_MAX)
+	if (in->length == 0 || in->bytes[0] >> 5 != (int)major || (in->bytes[0] & 31) >= SHORT_MAX)
 		return false;
 	*ret_value = in->bytes[0] & 31;
 	in->bytes++;
@@ -261,8 +260,7 @@ static int take_number(struct cbor_in *in, enum major major, uint64_t *ret_value
 	if (take_short(in, major, ret_value))
 		return 0;
 	struct item item = { .major = MAJOR_NONE };
-	struct cbor_decoder_result result =
-		cbor_stream_decode(in->bytes, in->length, &callbacks, &item);
+	struct cbor_decoder_result result = cbor_stream_decode(in->bytes, in->length, &callbacks, &item);
 	if (result.status != CBOR_DECODER_FINISHED || item.major != major ||
 	    result.read != head_length(item.value))
 		return SWORN_EFORMAT;
@@ -272,12 +270,10 @@ static int take_number(struct cbor_in *in, enum major major, uint64_t *ret_value
 	return 0;
 }
 
-static int take_string(struct cbor_in *in, enum major major, const uint8_t **ret_bytes,
-		       size_t *ret_length)
+static int take_string(struct cbor_in *in, enum major major, const uint8_t **ret_bytes, size_t *ret_length)
 {
 	struct item item = { .major = MAJOR_NONE };
-	struct cbor_decoder_result result =
-		cbor_stream_decode(in->bytes, in->length, &callbacks, &item);
+	struct cbor_decoder_result result = cbor_stream_decode(in->bytes, in->length, &callbacks, &item);
 	if (result.status != CBOR_DECODER_FINISHED || item.major != major ||
 	    result.read != head_length(item.value) + item.value)
 		return SWORN_EFORMAT;

@@ -44,8 +44,7 @@ void chain_hash(const char *label, const struct part *parts, size_t count,
 	crypto_hash_sha256_final(&state, ret_hash);
 }
 
-void chain_commit(const char *what, const void *value, size_t length,
-		  uint8_t ret_hash[DIGEST_BYTES])
+void chain_commit(const char *what, const void *value, size_t length, uint8_t ret_hash[DIGEST_BYTES])
 {
 	struct part parts[] = { { what, strlen(what), true }, { "", 0, false }, { value, length, false } };
 	chain_hash("sworn/1/commit", parts, 3, ret_hash);
@@ -95,8 +94,7 @@ int link_decode(const uint8_t *bytes, size_t length, struct link *ret_link)
 	    (r = take_keyed(&in, 5, &link.events)) < 0 ||
 	    (r = take_keyed(&in, 6, &link.raw_length)) < 0 || (r = cbor_expect_key(&in, 7)) < 0 ||
 	    (r = cbor_take_exactly(&in, link.prev, DIGEST_BYTES)) < 0 ||
-	    (r = take_keyed(&in, 9, &link.utc_ns)) < 0 ||
-	    (r = take_keyed(&in, 10, &link.mono_ns)) < 0)
+	    (r = take_keyed(&in, 9, &link.utc_ns)) < 0 || (r = take_keyed(&in, 10, &link.mono_ns)) < 0)
 		return r;
 	if (in.length)
 		return SWORN_EFORMAT;
@@ -143,8 +141,7 @@ void chain_begin(struct chain *chain, const void *header_frame, size_t length)
 	uint8_t stored[DIGEST_BYTES];
 	memset(chain, 0, sizeof(*chain));
 	digest_of(header_frame, length, stored);
-	chain_hash("sworn/1/header", &(struct part){ stored, sizeof(stored), false }, 1,
-		   chain->header);
+	chain_hash("sworn/1/header", &(struct part){ stored, sizeof(stored), false }, 1, chain->header);
 	memcpy(chain->last, chain->header, DIGEST_BYTES);
 }
 

@@ -22,8 +22,7 @@ void chain_hash(const char *label, const struct part *parts, size_t count,
 
 /* H("sworn/1/commit", what, h'', value): the form in which a plain archive names what an encrypted one
  * has to hide. */
-void chain_commit(const char *what, const void *value, size_t length,
-		  uint8_t ret_hash[DIGEST_BYTES]);
+void chain_commit(const char *what, const void *value, size_t length, uint8_t ret_hash[DIGEST_BYTES]);
 
 struct link {
 	uint64_t seq;

@@ -12,8 +12,8 @@
 
 int cursor_fail(struct cursor *cursor, int error, const char *text)
 {
-	snprintf(cursor->reason, sizeof(cursor->reason), "%s (frame %" PRIu64 " at byte %" PRIu64 ")",
-		 text, cursor->frames, cursor->offset);
+	snprintf(cursor->reason, sizeof(cursor->reason),
+		 "%s (frame %" PRIu64 " at byte %" PRIu64 ")", text, cursor->frames, cursor->offset);
 	return error;
 }
 
@@ -30,8 +30,7 @@ static int fail_read(struct cursor *cursor, int error)
 			 " links and %" PRIu64 " events are whole",
 			 cursor->source.size, cursor->chain.links, cursor->chain.events);
 		return error;
-	case SWORN_EFORMAT:
-		return cursor_fail(cursor, error, "not a frame of this format");
+	case SWORN_EFORMAT: return cursor_fail(cursor, error, "not a frame of this format");
 	case SWORN_ELIMIT:
 		return cursor_fail(cursor, error, "a frame is over the limit of its kind");
 	}
@@ -70,8 +69,7 @@ static int read_header(struct cursor *cursor)
 
 static bool follows(const struct cursor *cursor, const struct link *link)
 {
-	return link->seq == cursor->chain.links &&
-	       digest_equal(link->prev, cursor->chain.last) &&
+	return link->seq == cursor->chain.links && digest_equal(link->prev, cursor->chain.last) &&
 	       link->first_event == cursor->chain.events;
 }
 
@@ -84,16 +82,14 @@ static bool sized(const struct cursor *cursor, const struct link *link)
 	case FRAME_EVENTS:
 		return link->events > 0 && link->raw_length >= link->events &&
 		       link->raw_length <= FRAME_BLOCK_RAW_MAX;
-	case FRAME_BLOB:
-		return link->events == 0 && link->raw_length <= FRAME_CHUNK_BYTES;
+	case FRAME_BLOB: return link->events == 0 && link->raw_length <= FRAME_CHUNK_BYTES;
 	case FRAME_INFO:
 	case FRAME_SUMMARY:
 	case FRAME_INDEX:
 		return link->events == 0 && link->raw_length == cursor->frame.content_length;
 	case FRAME_HEADER:
 	case FRAME_LINK:
-	case FRAME_SEAL:
-		break;
+	case FRAME_SEAL: break;
 	}
 	return false;
 }
@@ -222,8 +218,7 @@ static int read_stored(struct cursor *cursor, bool *ret_hashed)
 	*ret_hashed = true;
 	if (!cursor->skip_blobs)
 		return read_frame(cursor, &cursor->stored, &cursor->frame);
-	r = frame_peek(&cursor->source, cursor->offset, &cursor->stored, BLOB_HEAD_MAX,
-		       &cursor->frame);
+	r = frame_peek(&cursor->source, cursor->offset, &cursor->stored, BLOB_HEAD_MAX, &cursor->frame);
 	if (r < 0)
 		return fail_read(cursor, r);
 	if (cursor->frame.kind == FRAME_EVENTS)
@@ -271,7 +266,8 @@ int cursor_decompress(struct cursor *cursor, const uint8_t *bytes, size_t length
 	/* The content size of the frame has to agree before memory is taken for it. */
 	if (ZSTD_getFrameContentSize(bytes, length) != raw ||
 	    ZSTD_findFrameCompressedSize(bytes, length) != length)
-		return cursor_fail(cursor, SWORN_EFORMAT, "a zstd frame has another size than its LINK says");
+		return cursor_fail(cursor, SWORN_EFORMAT,
+				   "a zstd frame has another size than its LINK says");
 	int r = buffer_reserve(&cursor->raw, raw ? raw : 1);
 	if (r < 0)
 		return r;

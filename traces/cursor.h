@@ -13,7 +13,7 @@
 #include "seal.h"
 
 enum cursor_stage {
-	STAGE_FRAMES,  /* events and blobs, then the SUMMARY */
+	STAGE_FRAMES, /* events and blobs, then the SUMMARY */
 	STAGE_INDEX,
 	STAGE_SEAL,
 	STAGE_END,
@@ -21,10 +21,10 @@ enum cursor_stage {
 
 struct cursor {
 	struct frame_source source;
-	bool skip_blobs;   /* read only the heads of BLOB frames: whoever reads a blob checks its digest */
+	bool skip_blobs; /* read only the heads of BLOB frames: whoever reads a blob checks its digest */
 	enum cursor_stage stage;
-	uint64_t offset;   /* of what comes next in the file */
-	uint64_t frames;   /* passed so far, LINKs included */
+	uint64_t offset; /* of what comes next in the file */
+	uint64_t frames; /* passed so far, LINKs included */
 	struct chain chain;
 	struct frame frame; /* the newest, bytes in `stored` */
 	struct link link;   /* its link */

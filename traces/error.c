@@ -6,19 +6,19 @@ static const struct {
 	int error;
 	const char *text;
 } texts[] = {
-	{SWORN_EFORMAT, "the bytes are not what the trace format allows"},
-	{SWORN_EINTEGRITY, "a hash, link, count or seal does not match its bytes"},
-	{SWORN_ETRUNCATED, "the trace ends before its seal"},
-	{SWORN_EVERSION, "the trace needs a newer format or table than this build reads"},
-	{SWORN_ELIMIT, "a size or count is over its limit"},
-	{SWORN_EBLOB, "a blob that the trace names is missing or has other bytes"},
-	{SWORN_EDIVERGED, "the replay did what the trace does not say"},
-	{SWORN_EREFUSED, "a payload, address or call is not allowed here"},
-	{SWORN_EHOST, "this host lacks what the operation needs"},
-	{SWORN_ENEEDSPMU, "only a hardware counter could go on from here"},
-	{SWORN_EGONE, "the guest thread died while it was being handled"},
-	{SWORN_ENOTRACE, "there is no such trace in the store"},
-	{SWORN_EDEADLOCK, "every guest waits for another and nothing can wake one"},
+	{ SWORN_EFORMAT, "the bytes are not what the trace format allows" },
+	{ SWORN_EINTEGRITY, "a hash, link, count or seal does not match its bytes" },
+	{ SWORN_ETRUNCATED, "the trace ends before its seal" },
+	{ SWORN_EVERSION, "the trace needs a newer format or table than this build reads" },
+	{ SWORN_ELIMIT, "a size or count is over its limit" },
+	{ SWORN_EBLOB, "a blob that the trace names is missing or has other bytes" },
+	{ SWORN_EDIVERGED, "the replay did what the trace does not say" },
+	{ SWORN_EREFUSED, "a payload, address or call is not allowed here" },
+	{ SWORN_EHOST, "this host lacks what the operation needs" },
+	{ SWORN_ENEEDSPMU, "only a hardware counter could go on from here" },
+	{ SWORN_EGONE, "the guest thread died while it was being handled" },
+	{ SWORN_ENOTRACE, "there is no such trace in the store" },
+	{ SWORN_EDEADLOCK, "every guest waits for another and nothing can wake one" },
 };
 
 const char *error_text(int error)

@@ -8,32 +8,19 @@
 const char *event_kind_name(enum event_kind kind)
 {
 	switch (kind) {
-	case EVENT_CALL:
-		return "call";
-	case EVENT_PART:
-		return "part";
-	case EVENT_TURN:
-		return "turn";
-	case EVENT_EXEC:
-		return "exec";
-	case EVENT_CLONE:
-		return "clone";
-	case EVENT_EXIT:
-		return "exit";
-	case EVENT_SIGNAL:
-		return "signal";
-	case EVENT_SIGRETURN:
-		return "sigreturn";
-	case EVENT_TRAP:
-		return "trap";
-	case EVENT_CHECKPOINT:
-		return "checkpoint";
-	case EVENT_REFUSED:
-		return "refused";
-	case EVENT_MEMORY:
-		return "memory";
-	case EVENT_END:
-		return "end";
+	case EVENT_CALL: return "call";
+	case EVENT_PART: return "part";
+	case EVENT_TURN: return "turn";
+	case EVENT_EXEC: return "exec";
+	case EVENT_CLONE: return "clone";
+	case EVENT_EXIT: return "exit";
+	case EVENT_SIGNAL: return "signal";
+	case EVENT_SIGRETURN: return "sigreturn";
+	case EVENT_TRAP: return "trap";
+	case EVENT_CHECKPOINT: return "checkpoint";
+	case EVENT_REFUSED: return "refused";
+	case EVENT_MEMORY: return "memory";
+	case EVENT_END: return "end";
 	}
 	return "unknown";
 }

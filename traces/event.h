@@ -99,7 +99,8 @@ enum turn_end {
 
 enum call_flag {
 	CALL_RESTARTED = 1, /* a handler with SA_RESTART came first: rip goes back to the call, rax to its number */
-	CALL_RESULTLESS = 2, /* the call never came back: the thread died inside it */
+	CALL_UNFINISHED = 2, /* the call is still in flight, or its thread died inside it: only what it has written so far */
+	CHECKPOINT_UNPLACED = 4, /* CHECKPOINT: where the thread stood is not known: its registers and memory are left out */
 };
 
 enum signal_action {

@@ -128,8 +128,7 @@ int frame_peek(const struct frame_source *source, uint64_t offset, struct buffer
 	frame.length = FRAME_HEAD_BYTES + content;
 	frame.content_length = content < limit ? content : limit;
 	if ((r = buffer_reserve(buffer, FRAME_HEAD_BYTES + frame.content_length)) < 0 ||
-	    (r = frame_pread(source, offset, buffer->bytes,
-			     FRAME_HEAD_BYTES + frame.content_length)) < 0)
+	    (r = frame_pread(source, offset, buffer->bytes, FRAME_HEAD_BYTES + frame.content_length)) < 0)
 		return r;
 	buffer->length = FRAME_HEAD_BYTES + frame.content_length;
 	frame.bytes = buffer->bytes;

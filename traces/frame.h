@@ -11,13 +11,13 @@
 #include "buffer.h"
 
 #define FRAME_HEAD_BYTES 8 /* of a skippable frame: magic and content length, little endian */
-#define FRAME_BLOCK_BYTES (256u << 10)	      /* raw bytes at which an event block ends */
-#define FRAME_BLOCK_RAW_MAX (17u << 20)	      /* raw bytes of one event block */
-#define FRAME_CHUNK_BYTES (1u << 20)	      /* raw bytes of one blob frame; the last has less */
-#define FRAME_LINK_MAX 512		      /* content bytes of a LINK frame */
-#define FRAME_SEAL_MAX 4096		      /* content bytes of a HEADER or SEAL frame */
-#define FRAME_INFO_MAX (16u << 20)	      /* content bytes of an INFO or SUMMARY frame */
-#define FRAME_INDEX_MAX (64u << 20)	      /* content bytes of an INDEX frame */
+#define FRAME_BLOCK_BYTES (256u << 10)	/* raw bytes at which an event block ends */
+#define FRAME_BLOCK_RAW_MAX (17u << 20) /* raw bytes of one event block */
+#define FRAME_CHUNK_BYTES (1u << 20)	/* raw bytes of one blob frame; the last has less */
+#define FRAME_LINK_MAX 512		/* content bytes of a LINK frame */
+#define FRAME_SEAL_MAX 4096		/* content bytes of a HEADER or SEAL frame */
+#define FRAME_INFO_MAX (16u << 20)	/* content bytes of an INFO or SUMMARY frame */
+#define FRAME_INDEX_MAX (64u << 20)	/* content bytes of an INDEX frame */
 #define FRAME_ZSTD_LEVEL 1
 
 /* The values up to FRAME_INDEX are what a link's `kind` says. */

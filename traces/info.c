@@ -98,7 +98,7 @@ static int finish(const struct cbor_out *out, struct buffer *buffer)
 
 int info_encode(const struct trace_info *info, struct buffer *buffer)
 {
-	const char *texts[] = { info->seed, info->host, info->os_release,
+	const char *texts[] = { info->seed,	     info->host, info->os_release,
 				info->operator_name, info->tool, info->cpu };
 	size_t bytes = 256 + length_of(info->directory);
 	size_t arguments = list_length(info->argv, &bytes);
@@ -202,8 +202,7 @@ void info_release(struct info *info)
 	memset(info, 0, sizeof(*info));
 }
 
-static void put_keyed_list(struct cbor_out *out, unsigned int key, const char *const *list,
-			   size_t count)
+static void put_keyed_list(struct cbor_out *out, unsigned int key, const char *const *list, size_t count)
 {
 	cbor_put_uint(out, key);
 	cbor_put_array(out, count);
@@ -226,8 +225,7 @@ int summary_encode(const struct trace_summary *summary, struct buffer *buffer)
 	size_t assumptions = list_length(summary->assumptions, &bytes);
 	size_t exclusions = list_length(summary->exclusions, &bytes);
 	if (!list_fits(summary->assumptions, assumptions) ||
-	    !list_fits(summary->exclusions, exclusions) ||
-	    length_of(summary->isolation) > INFO_TEXT_MAX)
+	    !list_fits(summary->exclusions, exclusions) || length_of(summary->isolation) > INFO_TEXT_MAX)
 		return SWORN_ELIMIT;
 	int r = buffer_reserve(buffer, bytes);
 	if (r < 0)

@@ -8,8 +8,8 @@
 #include "buffer.h"
 #include "writer.h"
 
-#define INFO_TEXT_MAX 4096    /* bytes of one text */
-#define INFO_ARGV_MAX 262144  /* arguments of the recorded command */
+#define INFO_TEXT_MAX 4096     /* bytes of one text */
+#define INFO_ARGV_MAX 262144   /* arguments of the recorded command */
 #define SUMMARY_LIST_MAX 65536 /* entries of one list */
 
 /* A decoded INFO; `info` points into the other two. */

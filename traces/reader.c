@@ -102,8 +102,8 @@ static void fill_report(const struct stream *stream, struct trace_report *report
 	memcpy(report->outputs, stream->outputs, DIGEST_BYTES);
 	memcpy(report->seal_id, cursor->seal_id, DIGEST_BYTES);
 	report->sealed = cursor->stage == STAGE_END;
-	report->completeness = report->sealed ? (enum completeness)cursor->manifest.completeness :
-						COMPLETE_PREFIX;
+	report->completeness = report->sealed ? (enum completeness)cursor->manifest.completeness
+					      : COMPLETE_PREFIX;
 	memcpy(report->reason, cursor->reason, sizeof(report->reason));
 }
 
@@ -132,8 +132,8 @@ static int check_stored(struct reader *reader, struct cursor *cursor, const stru
 {
 	uint8_t digest[DIGEST_BYTES];
 	uint64_t size;
-	int fd = reader->blobs_fd < 0 ? SWORN_EBLOB :
-					blob_file_open(reader->blobs_fd, blob->name, &size);
+	int fd = reader->blobs_fd < 0 ? SWORN_EBLOB
+				      : blob_file_open(reader->blobs_fd, blob->name, &size);
 	if (fd < 0)
 		return cursor_fail(cursor, fd, "a blob that the trace needs is not in the store");
 	int r = hash_file(fd, &reader->check.digest, &reader->frame, digest);
@@ -277,8 +277,7 @@ static int read_chunk(struct reader *reader, const struct blob *blob, uint64_t d
 		return r;
 	struct cbor_in in = { frame.content, frame.content_length };
 	if (frame.kind != FRAME_BLOB || blob_head_decode(&in, &found, &chunk_offset) < 0 ||
-	    !digest_equal(found.name, blob->name) || found.size != blob->size ||
-	    chunk_offset != done)
+	    !digest_equal(found.name, blob->name) || found.size != blob->size || chunk_offset != done)
 		return SWORN_EFORMAT;
 	uint64_t length = blob_chunk_length(blob->size, done);
 	size_t n = ZSTD_decompressDCtx(reader->stream.cursor.zstd, bytes, length, in.bytes, in.length);

@@ -12,7 +12,7 @@
 #define PAGE_MASK UINT64_C(4095)
 #define MAPPING_FLAGS (MAP_PRIVATE | MAP_SHARED | MAP_GROWSDOWN | MAP_NORESERVE)
 #define MAPPING_PROT (PROT_READ | PROT_WRITE | PROT_EXEC)
-#define CALL_FLAGS (CALL_RESTARTED | CALL_RESULTLESS)
+#define CALL_FLAGS (CALL_RESTARTED | CALL_UNFINISHED | CHECKPOINT_UNPLACED)
 #define REGISTERS_BYTES (8 * REGISTERS_WORDS)
 #define PAYLOAD_BOUND 32 /* bytes around a payload's own */
 #define MAPPING_BOUND 160
@@ -45,6 +45,7 @@ struct field {
 	uint64_t max; /* of a number */
 };
 
+/* clang-format off */
 #define U8(s, member, max) { FIELD_U8, offsetof(struct s, member), max }
 #define U32(s, member) { FIELD_U32, offsetof(struct s, member), UINT32_MAX }
 #define U64(s, member) { FIELD_U64, offsetof(struct s, member), UINT64_MAX }
@@ -65,34 +66,33 @@ static const struct field event_fields[EVENT_KINDS][CBOR_KEYS] = {
 	[EVENT_CALL] = { COMMON },
 	[EVENT_PART] = { COMMON },
 	[EVENT_TURN] = { COMMON, [13] = ENUM(event, turn.end, TURN_SPIN),
-			 [14] = U32(event, turn.next), [15] = U64(event, turn.count) },
+		[14] = U32(event, turn.next), [15] = U64(event, turn.count) },
 	[EVENT_EXEC] = { COMMON, [13] = U32(event, exec.unit), [14] = U32(event, exec.process),
-			 [15] = U64(event, exec.brk), [16] = U64(event, exec.stack_limit),
-			 [17] = OTHER(PATH, event, exec.path) },
+		[15] = U64(event, exec.brk), [16] = U64(event, exec.stack_limit),
+		[17] = OTHER(PATH, event, exec.path) },
 	[EVENT_CLONE] = { COMMON, [13] = U32(event, clone.child), [14] = U32(event, clone.tid),
-			  [15] = U32(event, clone.pid), [16] = U64(event, clone.clone_flags),
-			  [17] = U64(event, clone.stack), [18] = U64(event, clone.tls) },
+		[15] = U32(event, clone.pid), [16] = U64(event, clone.clone_flags),
+		[17] = U64(event, clone.stack), [18] = U64(event, clone.tls) },
 	[EVENT_EXIT] = { COMMON, [13] = ENUM(event, exit.cause, EXIT_UNKNOWN),
-			 [14] = BOOL(event, exit.process_gone), [15] = U32(event, exit.status) },
+		[14] = BOOL(event, exit.process_gone), [15] = U32(event, exit.status) },
 	[EVENT_SIGNAL] = { COMMON, [13] = ENUM(event, signal.action, SIGNAL_FATAL),
-			   [14] = BOOL(event, signal.synchronous),
-			   [15] = OTHER(SIGINFO, event, signal.siginfo),
-			   [16] = U64(event, signal.mask) },
+		[14] = BOOL(event, signal.synchronous),
+		[15] = OTHER(SIGINFO, event, signal.siginfo), [16] = U64(event, signal.mask) },
 	[EVENT_SIGRETURN] = { COMMON },
 	[EVENT_TRAP] = { COMMON, [13] = ENUM(event, trap.kind, TRAP_RDTSCP),
-			 [14] = U64(event, trap.value), [15] = U32(event, trap.aux) },
+		[14] = U64(event, trap.value), [15] = U32(event, trap.aux) },
 	[EVENT_CHECKPOINT] = { COMMON,
-			       [13] = ENUM(event, checkpoint.reason, CHECKPOINT_INTERVAL),
-			       [14] = U32(event, checkpoint.unit),
-			       [15] = BOOL(event, checkpoint.last),
-			       [16] = OTHER(DIGEST, event, checkpoint.hash) },
+		[13] = ENUM(event, checkpoint.reason, CHECKPOINT_INTERVAL),
+		[14] = U32(event, checkpoint.unit), [15] = BOOL(event, checkpoint.last),
+		[16] = OTHER(DIGEST, event, checkpoint.hash) },
 	[EVENT_REFUSED] = { COMMON },
 	[EVENT_MEMORY] = { COMMON, [13] = U64(event, memory.object),
-			   [14] = U64(event, memory.length) },
+		[14] = U64(event, memory.length) },
 	[EVENT_END] = { COMMON, [13] = U32(event, end.status), [14] = U32(event, end.units),
-			[15] = U64(event, end.threads), [16] = OTHER(DIGEST, event, end.state),
-			[17] = OTHER(SINKS, event, end.sinks) },
+		[15] = U64(event, end.threads), [16] = OTHER(DIGEST, event, end.state),
+		[17] = OTHER(SINKS, event, end.sinks) },
 };
+/* clang-format on */
 
 static const struct field mapping_fields[CBOR_KEYS] = {
 	[0] = U64(mapping, start),
@@ -115,8 +115,8 @@ static const struct field sink_fields[CBOR_KEYS] = {
 };
 
 static int put_fields(struct cbor_out *out, const struct field *fields, const void *base);
-static int take_fields(struct cbor_in *in, const struct field *fields, int previous,
-		       unsigned int pairs, void *base, struct record_scratch *scratch);
+static int take_fields(struct cbor_in *in, const struct field *fields, void *base,
+		       struct record_scratch *scratch);
 
 static bool mapping_valid(const struct mapping *mapping)
 {
@@ -181,17 +181,16 @@ static int put_payloads(struct cbor_out *out, const struct event *event)
 	return 0;
 }
 
-/* Makes room for `count` entries; a count that the rest of the input cannot hold is refused first. */
+/* Makes room for `count` entries. */
 static int reserve(void **array, size_t *capacity, uint64_t count, size_t entry_bytes)
 {
 	if (count <= *capacity)
 		return 0;
-	size_t wanted = count < 16 ? 16 : (size_t)count;
-	void *grown = reallocarray(*array, wanted, entry_bytes);
+	void *grown = reallocarray(*array, count, entry_bytes);
 	if (!grown)
 		return -ENOMEM;
 	*array = grown;
-	*capacity = wanted;
+	*capacity = count;
 	return 0;
 }
 
@@ -250,9 +249,9 @@ static int put_mappings(struct cbor_out *out, const struct event *event)
 	int r = event->mappings_count > EVENT_MAPPINGS_MAX ? SWORN_ELIMIT : 0;
 	cbor_put_array(out, event->mappings_count);
 	for (size_t i = 0; i < event->mappings_count && r == 0; i++)
-		r = mapping_valid(&event->mappings[i]) ?
-			    put_fields(out, mapping_fields, &event->mappings[i]) :
-			    SWORN_EFORMAT;
+		r = mapping_valid(&event->mappings[i])
+			    ? put_fields(out, mapping_fields, &event->mappings[i])
+			    : SWORN_EFORMAT;
 	return r;
 }
 
@@ -266,11 +265,8 @@ static int take_mappings(struct cbor_in *in, struct record_scratch *scratch, str
 		    sizeof(struct mapping));
 	for (uint64_t i = 0; i < count && r == 0; i++) {
 		struct mapping *mapping = &scratch->mappings[i];
-		unsigned int pairs;
 		memset(mapping, 0, sizeof(*mapping));
-		r = cbor_take_map(in, &pairs);
-		if (r == 0)
-			r = take_fields(in, mapping_fields, -1, pairs, mapping, scratch);
+		r = take_fields(in, mapping_fields, mapping, scratch);
 		if (r == 0 && !mapping_valid(mapping))
 			r = SWORN_EFORMAT;
 	}
@@ -296,11 +292,8 @@ static int take_sinks(struct cbor_in *in, struct record_scratch *scratch, struct
 		return r;
 	r = reserve((void **)&scratch->sinks, &scratch->sinks_capacity, count, sizeof(struct sink));
 	for (uint64_t i = 0; i < count && r == 0; i++) {
-		unsigned int pairs;
 		memset(&scratch->sinks[i], 0, sizeof(struct sink));
-		r = cbor_take_map(in, &pairs);
-		if (r == 0)
-			r = take_fields(in, sink_fields, -1, pairs, &scratch->sinks[i], scratch);
+		r = take_fields(in, sink_fields, &scratch->sinks[i], scratch);
 	}
 	event->end.sinks = scratch->sinks;
 	event->end.sinks_count = count;
@@ -383,12 +376,10 @@ static int put_field(struct cbor_out *out, const struct field *field, unsigned i
 	const struct event *event = base;
 	const void *pointer;
 	switch (field->type) {
-	case FIELD_NONE:
-		return 0;
+	case FIELD_NONE: return 0;
 	case FIELD_U8:
 	case FIELD_U32:
-	case FIELD_U64:
-		return put_number(out, field, key, value, pairs);
+	case FIELD_U64: return put_number(out, field, key, value, pairs);
 	case FIELD_I64:
 		if (*(const int64_t *)value) {
 			put_key(out, key, pairs);
@@ -499,55 +490,43 @@ static int take_field(struct cbor_in *in, const struct field *field, void *base,
 	void *value = (char *)base + field->offset;
 	int r;
 	switch (field->type) {
-	case FIELD_NONE:
-		return SWORN_EFORMAT;
+	case FIELD_NONE: return SWORN_EFORMAT;
 	case FIELD_U8:
 	case FIELD_U32:
-	case FIELD_U64:
-		return take_number(in, field, value);
+	case FIELD_U64: return take_number(in, field, value);
 	case FIELD_I64:
 		r = cbor_take_int(in, value);
 		return r == 0 && *(int64_t *)value == 0 ? SWORN_EFORMAT : r;
 	case FIELD_DIGEST:
 		r = cbor_take_exactly(in, value, DIGEST_BYTES);
 		return r == 0 && digest_is_zero(value) ? SWORN_EFORMAT : r;
-	case FIELD_SIGINFO:
-		return take_siginfo(in, value);
-	case FIELD_PATH:
-		return take_path(in, scratch, (const char **)value);
-	case FIELD_ARGS:
-		return take_args(in, value);
-	case FIELD_PAYLOADS:
-		return take_payloads(in, scratch, base);
-	case FIELD_MAPPINGS:
-		return take_mappings(in, scratch, base);
-	case FIELD_REGISTERS:
-		return take_registers(in, scratch, base);
-	case FIELD_VECTOR:
-		return take_vector(in, base);
-	case FIELD_SINKS:
-		return take_sinks(in, scratch, base);
+	case FIELD_SIGINFO: return take_siginfo(in, value);
+	case FIELD_PATH: return take_path(in, scratch, (const char **)value);
+	case FIELD_ARGS: return take_args(in, value);
+	case FIELD_PAYLOADS: return take_payloads(in, scratch, base);
+	case FIELD_MAPPINGS: return take_mappings(in, scratch, base);
+	case FIELD_REGISTERS: return take_registers(in, scratch, base);
+	case FIELD_VECTOR: return take_vector(in, base);
+	case FIELD_SINKS: return take_sinks(in, scratch, base);
 	}
 	return SWORN_EFORMAT;
 }
 
-static int take_fields(struct cbor_in *in, const struct field *fields, int previous,
-		       unsigned int pairs, void *base, struct record_scratch *scratch)
+static int take_fields(struct cbor_in *in, const struct field *fields, void *base,
+		       struct record_scratch *scratch)
 {
-	for (; pairs > 0; pairs--) {
-		int key;
-		int r = cbor_take_key(in, previous, &key);
-		if (r < 0 || (r = take_field(in, &fields[key], base, scratch)) < 0)
-			return r;
-		previous = key;
-	}
-	return 0;
+	unsigned int pairs;
+	int key = -1;
+	int r = cbor_take_map(in, &pairs);
+	for (; r == 0 && pairs > 0; pairs--)
+		if ((r = cbor_take_key(in, key, &key)) == 0)
+			r = take_field(in, &fields[key], base, scratch);
+	return r;
 }
 
 size_t record_bound(const struct event *event)
 {
-	size_t bound = RECORD_BOUND + event->vector_length +
-		       event->payloads_count * PAYLOAD_BOUND;
+	size_t bound = RECORD_BOUND + event->vector_length + event->payloads_count * PAYLOAD_BOUND;
 	for (size_t i = 0; i < event->payloads_count; i++)
 		bound += event->payloads[i].length;
 	for (size_t i = 0; i < event->mappings_count; i++)
@@ -575,24 +554,23 @@ int record_encode(const struct event *event, struct cbor_out *out)
 	return r;
 }
 
-int record_decode(struct cbor_in *in, struct record_scratch *scratch, struct event *ret_event)
+/* The kind decides which fields a record may have, so it is looked at before any is taken. */
+static uint64_t peek_kind(struct cbor_in in)
 {
 	unsigned int pairs;
-	int previous = -1;
+	uint64_t kind;
+	if (cbor_take_map(&in, &pairs) < 0 || pairs == 0 || cbor_expect_key(&in, 0) < 0 ||
+	    cbor_take_uint_max(&in, EVENT_END, &kind) < 0)
+		return EVENT_CALL;
+	return kind;
+}
+
+int record_decode(struct cbor_in *in, struct record_scratch *scratch, struct event *ret_event)
+{
 	const uint8_t *start = in->bytes;
-	int r = cbor_take_map(in, &pairs);
-	if (r < 0)
-		return r;
 	memset(ret_event, 0, sizeof(*ret_event));
 	scratch->paths_length = 0;
-	if (pairs > 0 && cbor_expect_key(in, 0) == 0) {
-		r = take_field(in, &event_fields[EVENT_CALL][0], ret_event, scratch);
-		if (r < 0)
-			return r;
-		previous = 0;
-		pairs--;
-	}
-	r = take_fields(in, event_fields[ret_event->kind], previous, pairs, ret_event, scratch);
+	int r = take_fields(in, event_fields[peek_kind(*in)], ret_event, scratch);
 	if (r == 0 && (size_t)(in->bytes - start) > RECORD_BYTES_MAX)
 		return SWORN_ELIMIT;
 	return r;

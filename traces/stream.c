@@ -122,10 +122,8 @@ static int pass_frame(struct stream *stream)
 	if (inside_blob && frame->kind != FRAME_BLOB)
 		return fail(stream, SWORN_EFORMAT, "a blob ends before its last chunk");
 	switch (frame->kind) {
-	case FRAME_EVENTS:
-		return open_block(stream);
-	case FRAME_BLOB:
-		return pass_blob(stream);
+	case FRAME_EVENTS: return open_block(stream);
+	case FRAME_BLOB: return pass_blob(stream);
 	case FRAME_SUMMARY:
 		if (check)
 			r = summary_decode(frame->content, frame->content_length, &check->summary);
@@ -137,8 +135,7 @@ static int pass_frame(struct stream *stream)
 	case FRAME_INFO:
 	case FRAME_HEADER:
 	case FRAME_LINK:
-	case FRAME_SEAL:
-		break;
+	case FRAME_SEAL: break;
 	}
 	return fail(stream, SWORN_EFORMAT, "a frame is not where the grammar has it");
 }
@@ -191,8 +188,8 @@ static int note_needed(struct check *check, const struct event *event)
 
 static int take_event(struct stream *stream, struct event *ret_event)
 {
-	int r = stream->ended ? SWORN_EFORMAT :
-				record_decode(&stream->block, &stream->scratch, ret_event);
+	int r = stream->ended ? SWORN_EFORMAT
+			      : record_decode(&stream->block, &stream->scratch, ret_event);
 	if (r < 0)
 		return fail(stream, r, "a record is malformed");
 	ret_event->number = stream->next++;

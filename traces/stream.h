@@ -30,9 +30,9 @@ struct stream {
 	struct record_scratch scratch;
 	struct cbor_in block; /* what is left of the raw block */
 	uint64_t block_events;
-	uint64_t next;	       /* number of the next event */
-	uint64_t units, threads; /* EXEC events; highest thread number */
-	bool ended;	       /* END was seen */
+	uint64_t next;					    /* number of the next event */
+	uint64_t units, threads;			    /* EXEC events; highest thread number */
+	bool ended;					    /* END was seen */
 	uint8_t state[DIGEST_BYTES], outputs[DIGEST_BYTES]; /* of END */
 	struct blob_table *blobs; /* borrowed: filled with what is passed */
 	struct check *check;	  /* borrowed, or NULL */

@@ -27,7 +27,7 @@ struct worker {
 	size_t free_count, queue_head, queue_count;
 	bool stopping;
 	_Atomic int error;
-	pid_t caller;	 /* thread whose CPU is to be left alone */
+	pid_t caller;	   /* thread whose CPU is to be left alone */
 	cpu_set_t allowed; /* what the process was started with */
 	cpu_set_t avoided; /* the caller's, when last looked at */
 };

@@ -27,12 +27,12 @@ struct writer {
 	struct digest blob_digest;
 
 	struct worker *worker;
-	int directory_fd; /* owned: where the trace file is */
-	int store_fd;	  /* owned, -1 for a self-contained file */
-	int blobs_fd;	  /* owned, likewise */
-	char *path;	  /* owned: what the caller gets */
-	char *name;	  /* owned: of the file in its directory */
-	char *partial;	  /* owned */
+	int directory_fd;	 /* owned: where the trace file is */
+	int store_fd;		 /* owned, -1 for a self-contained file */
+	int blobs_fd;		 /* owned, likewise */
+	char *path;		 /* owned: what the caller gets */
+	char *name;		 /* owned: of the file in its directory */
+	char *partial;		 /* owned */
 	struct blob_table known; /* by SHA-256 */
 	struct index stored;	 /* the blobs that the store holds for this trace */
 	uint64_t events;
@@ -155,8 +155,7 @@ static int do_job(void *context, struct job *job)
 	struct blob named = job->blob;
 	const struct buffer *content = &job->content;
 	if (job->events)
-		return archive_events(&writer->archive, content->bytes, content->length,
-				      job->events);
+		return archive_events(&writer->archive, content->bytes, content->length, job->events);
 	if (writer->store_fd >= 0)
 		return store_chunk(writer, job);
 	blob_name(job->blob.name, named.name);

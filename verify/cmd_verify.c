@@ -142,13 +142,12 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 	return result_code(result);
 }
 
-static enum verify_code verify_trace(struct options *options, int store_fd, const char *name,
-				     bool several)
+static enum verify_code verify_trace(struct options *options, int store_fd, const char *name, bool several)
 {
 	struct result result = { .name = name };
 	char *found = NULL;
-	int trace_fd = name[0] == '@' && store_fd < 0 ? SWORN_ENOTRACE :
-							store_trace(store_fd, name, &found);
+	int trace_fd = name[0] == '@' && store_fd < 0 ? SWORN_ENOTRACE
+						      : store_trace(store_fd, name, &found);
 	if (trace_fd < 0) {
 		result.error = trace_fd;
 		print_result(options, &result, several);
@@ -239,22 +238,12 @@ static int parse(int argc, char **argv, struct options *options)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":h", longs, NULL)) >= 0) {
 		switch (option) {
-		case 'l':
-			options->list = true;
-			break;
-		case 's':
-			options->store = optarg;
-			break;
-		case 'r':
-			options->report = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 1;
-		case ':':
-			return usage("an option lacks its value");
-		default:
-			return usage("unknown option");
+		case 'l': options->list = true; break;
+		case 's': options->store = optarg; break;
+		case 'r': options->report = optarg; break;
+		case 'h': fputs(help, stdout); return 1;
+		case ':': return usage("an option lacks its value");
+		default: return usage("unknown option");
 		}
 	}
 	if (optind == argc)
@@ -272,8 +261,10 @@ int cmd_verify(int argc, char **argv)
 		return r == 1 ? 0 : r;
 	int store_fd = store_find(options.store);
 	if (options.store && store_fd < 0) {
-		fprintf(stderr, "sworn verify: no store at %s: %s; name the directory that holds "
-				"traces/ and blobs/\n", options.store, error_text(store_fd));
+		fprintf(stderr,
+			"sworn verify: no store at %s: %s; name the directory that holds "
+			"traces/ and blobs/\n",
+			options.store, error_text(store_fd));
 		return VERIFY_UNKNOWN;
 	}
 	r = open_report(&options);

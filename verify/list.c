@@ -92,8 +92,7 @@ static void print_memory(FILE *out, const struct event *event)
 		fprintf(out, " mapping=0x%" PRIx64 "-0x%" PRIx64 ",%" PRIu32 ",0x%" PRIx32 ",%s,",
 			m->start, m->end, m->prot, m->flags, backings[m->backing]);
 		print_prefix(out, m->digest);
-		fprintf(out, ",0x%" PRIx64 ",%" PRIu64 ",%" PRIu64, m->offset, m->length,
-			m->object);
+		fprintf(out, ",0x%" PRIx64 ",%" PRIu64 ",%" PRIu64, m->offset, m->length, m->object);
 		if (m->path) {
 			fputc(',', out);
 			print_escaped(out, m->path);
@@ -166,27 +165,20 @@ static void print_kind(FILE *out, const struct event *event)
 	case EVENT_CALL:
 	case EVENT_PART:
 	case EVENT_SIGRETURN:
-	case EVENT_REFUSED:
-		break;
+	case EVENT_REFUSED: break;
 	case EVENT_TURN:
 		print_uint(out, "end", event->turn.end);
 		print_uint(out, "next", event->turn.next);
 		print_uint(out, "count", event->turn.count);
 		break;
-	case EVENT_EXEC:
-		print_exec(out, event);
-		break;
-	case EVENT_CLONE:
-		print_clone(out, event);
-		break;
+	case EVENT_EXEC: print_exec(out, event); break;
+	case EVENT_CLONE: print_clone(out, event); break;
 	case EVENT_EXIT:
 		print_uint(out, "cause", event->exit.cause);
 		print_uint(out, "process_gone", event->exit.process_gone);
 		print_uint(out, "status", event->exit.status);
 		break;
-	case EVENT_SIGNAL:
-		print_signal(out, event);
-		break;
+	case EVENT_SIGNAL: print_signal(out, event); break;
 	case EVENT_TRAP:
 		print_uint(out, "trap", event->trap.kind);
 		print_hex(out, "value", event->trap.value);
@@ -202,9 +194,7 @@ static void print_kind(FILE *out, const struct event *event)
 		print_uint(out, "object", event->memory.object);
 		print_uint(out, "length", event->memory.length);
 		break;
-	case EVENT_END:
-		print_end(out, event);
-		break;
+	case EVENT_END: print_end(out, event); break;
 	}
 }
 

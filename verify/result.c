@@ -13,14 +13,12 @@
 enum verify_code result_code(const struct result *result)
 {
 	switch (result->error) {
-	case 0:
-		return VERIFY_OK;
+	case 0: return VERIFY_OK;
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_ETRUNCATED:
 	case SWORN_EBLOB:
-	case SWORN_ELIMIT:
-		return VERIFY_INTEGRITY;
+	case SWORN_ELIMIT: return VERIFY_INTEGRITY;
 	case SWORN_ENOTRACE:
 		return strcmp(result->name, "@latest") ? VERIFY_UNKNOWN : VERIFY_NOTHING;
 	}
@@ -40,19 +38,14 @@ enum verify_code result_worse(enum verify_code a, enum verify_code b)
 const char *result_word(const struct result *result)
 {
 	switch (result->error) {
-	case 0:
-		return "ok";
-	case SWORN_ETRUNCATED:
-		return "truncated";
+	case 0: return "ok";
+	case SWORN_ETRUNCATED: return "truncated";
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_EBLOB:
-	case SWORN_ELIMIT:
-		return "corrupt";
-	case SWORN_EVERSION:
-		return "newer";
-	case SWORN_ENOTRACE:
-		return "missing";
+	case SWORN_ELIMIT: return "corrupt";
+	case SWORN_EVERSION: return "newer";
+	case SWORN_ENOTRACE: return "missing";
 	}
 	return "unreadable";
 }
@@ -65,12 +58,10 @@ static const char *advice(int error)
 		return "the recording did not finish; record again, or copy the whole file again";
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
-	case SWORN_ELIMIT:
-		return "do not trust this file; get an intact copy and compare";
+	case SWORN_ELIMIT: return "do not trust this file; get an intact copy and compare";
 	case SWORN_EBLOB:
 		return "name the store that holds its blobs with --store, or get an intact copy";
-	case SWORN_EVERSION:
-		return "use a newer version of sworn";
+	case SWORN_EVERSION: return "use a newer version of sworn";
 	case SWORN_ENOTRACE:
 		return "list the traces/ folder of the store, or name another with --store";
 	}
@@ -86,8 +77,7 @@ void result_note(struct result *result, const struct event *event)
 	for (size_t i = 0; i < event->end.sinks_count; i++) {
 		const struct sink *sink = &event->end.sinks[i];
 		if (sink->kind == SINK_STDOUT || sink->kind == SINK_STDERR)
-			memcpy(result->standard[sink->kind - SINK_STDOUT], sink->digest,
-			       DIGEST_BYTES);
+			memcpy(result->standard[sink->kind - SINK_STDOUT], sink->digest, DIGEST_BYTES);
 	}
 }
 
@@ -131,8 +121,10 @@ void result_print(FILE *out, const struct result *result)
 	if (!result->info)
 		return;
 	print_counts(out, &result->report);
-	print_line(out, "seal", !result->report.sealed ? "none" :
-				result->report.is_signed ? "signed" : "unsigned");
+	print_line(out, "seal",
+		   !result->report.sealed     ? "none"
+		   : result->report.is_signed ? "signed"
+					      : "unsigned");
 	if (!summary)
 		return;
 	print_line(out, "isolation", summary->isolation[0] ? summary->isolation : "none");
@@ -161,8 +153,7 @@ static void json_recorded(struct json *json, const struct trace_info *info)
 	char start[32];
 	time_t seconds = (time_t)(info->started_utc_ns / NS_PER_SECOND);
 	struct tm utc;
-	if (!gmtime_r(&seconds, &utc) ||
-	    strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+	if (!gmtime_r(&seconds, &utc) || strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
 		start[0] = '\0';
 	json_open(json, "recorded", '{');
 	json_text(json, "start", start);
@@ -230,8 +221,10 @@ void result_json(struct json *json, const struct result *result)
 	json_uint(json, "events", result->report.events);
 	if (result->report.sealed)
 		json_uint(json, "of", result->report.events);
-	json_text(json, "reason", ok ? NULL : result->report.reason[0] ? result->report.reason :
-						      error_text(result->error));
+	json_text(json, "reason",
+		  ok			     ? NULL
+		  : result->report.reason[0] ? result->report.reason
+					     : error_text(result->error));
 	json_close(json, '}');
 	json_text(json, "verdict", result_word(result));
 	json_int(json, "code", result_code(result));

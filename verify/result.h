@@ -22,7 +22,7 @@ struct result {
 	const char *name; /* borrowed: what the trace is called */
 	int error;	  /* 0, or why it is not ok */
 	struct trace_report report;
-	const struct trace_info *info;	     /* borrowed from the reader; NULL when it did not open */
+	const struct trace_info *info; /* borrowed from the reader; NULL when it did not open */
 	const struct trace_summary *summary; /* likewise; NULL unless ok */
 	uint8_t file_digest[DIGEST_BYTES];   /* zeros when nobody asked */
 	bool ended;			     /* END was seen: */

@@ -13,10 +13,11 @@ descendants()
 		END { for (pid in parent) for (at = parent[pid]; at > 1; at = parent[at]) if (at == root) { print pid; break } }'
 }
 
-# starttime PID: when it started, so that a new process with the same number is not taken for it
+# starttime PID: when it started, so that a new process with the same number is not taken for it;
+# nothing for a dead one, also where its parent leaves it unreaped
 starttime()
 {
-	sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 20
+	sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | awk '$1 != "Z" && $1 != "X" { print $20 }'
 }
 
 cat > "$WORK/busy.sh" <<'END'
@@ -30,6 +31,7 @@ END
 
 for run in 1 2 3; do
 	trace=$TRACES/killed$run.sworn
+	: > "$LOG/started"
 	"$SWORN" record -o "$trace" -- bash "$WORK/busy.sh" > "$LOG/started" 2> "$LOG/killed.err" < /dev/null &
 	recorder=$!
 	for ((i = 0; i < 300; i++)); do

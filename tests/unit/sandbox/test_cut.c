@@ -412,6 +412,17 @@ static void a_position_whose_address_never_comes_is_a_divergence(void **state)
 	assert_int_not_equal(found.rip, 0);
 }
 
+static void a_position_in_the_kernel_is_malformed(void **state)
+{
+	struct position position;
+	struct registers found;
+
+	(void)state;
+	position_in_tight(300, &position);
+	position.registers.rip = 0xffffffff81000000;
+	assert_int_equal(reach_in_tight(&position, &small, &found), SWORN_EFORMAT);
+}
+
 static void an_interrupt_that_may_be_late_is_no_divergence(void **state)
 {
 	struct cut_tuning none = small;
@@ -555,6 +566,7 @@ int main(void)
 		cmocka_unit_test(a_killed_guest_is_another_stop),
 		cmocka_unit_test(a_position_with_other_registers_is_a_divergence),
 		cmocka_unit_test(a_position_whose_address_never_comes_is_a_divergence),
+		cmocka_unit_test(a_position_in_the_kernel_is_malformed),
 		cmocka_unit_test(an_interrupt_that_may_be_late_is_no_divergence),
 		cmocka_unit_test(a_position_at_the_last_event_itself_is_reached_at_once),
 		cmocka_unit_test(a_position_inside_a_repeated_copy_is_reached),

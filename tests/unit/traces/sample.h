@@ -131,8 +131,7 @@ static inline void sample_kind(struct sample *sample)
 	case EVENT_CALL:
 	case EVENT_REFUSED:
 	case EVENT_SIGRETURN:
-	case EVENT_PART:
-		break;
+	case EVENT_PART: break;
 	case EVENT_TURN:
 		event->turn.end = (enum turn_end)(sample_random(sample) % 5);
 		event->turn.next = (uint32_t)sample_word(sample);
@@ -203,7 +202,7 @@ static inline void sample_next(struct sample *sample, enum event_kind kind)
 	for (size_t i = 0; i < 6; i++)
 		event->args[i] = sample_word(sample);
 	event->result = (int64_t)sample_word(sample) * (sample_random(sample) % 2 ? 1 : -1);
-	event->flags = (uint32_t)(sample_random(sample) % 4);
+	event->flags = (uint32_t)(sample_random(sample) % 8);
 	event->sink = (uint32_t)sample_word(sample);
 	sample_payloads(sample);
 	if (sample_random(sample) % 2)
@@ -227,8 +226,7 @@ static inline void assert_same_payloads(const struct event *a, const struct even
 		assert_int_equal(a->payloads[i].direction, b->payloads[i].direction);
 		assert_int_equal(a->payloads[i].address, b->payloads[i].address);
 		assert_int_equal(a->payloads[i].length, b->payloads[i].length);
-		assert_memory_equal(a->payloads[i].bytes, b->payloads[i].bytes,
-				    a->payloads[i].length);
+		assert_memory_equal(a->payloads[i].bytes, b->payloads[i].bytes, a->payloads[i].length);
 	}
 }
 
@@ -256,8 +254,7 @@ static inline void assert_same_kind(const struct event *a, const struct event *b
 	case EVENT_CALL:
 	case EVENT_REFUSED:
 	case EVENT_SIGRETURN:
-	case EVENT_PART:
-		break;
+	case EVENT_PART: break;
 	case EVENT_TURN:
 		assert_int_equal(a->turn.end, b->turn.end);
 		assert_int_equal(a->turn.next, b->turn.next);

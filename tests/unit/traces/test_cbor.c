@@ -7,14 +7,14 @@
 #include "traces/error.h"
 
 /* What one of the cbor_take functions says of these bytes, and that it took all or nothing. */
-#define REFUSES(function, type, ...)                                                               \
-	do {                                                                                       \
-		const uint8_t bytes_[] = { __VA_ARGS__ };                                          \
-		struct cbor_in in_ = { bytes_, sizeof(bytes_) };                                   \
-		type value_;                                                                       \
-		assert_int_equal(function(&in_, &value_), SWORN_EFORMAT);                          \
-		assert_ptr_equal(in_.bytes, bytes_);                                               \
-		assert_int_equal(in_.length, sizeof(bytes_));                                      \
+#define REFUSES(function, type, ...)                                      \
+	do {                                                              \
+		const uint8_t bytes_[] = { __VA_ARGS__ };                 \
+		struct cbor_in in_ = { bytes_, sizeof(bytes_) };          \
+		type value_;                                              \
+		assert_int_equal(function(&in_, &value_), SWORN_EFORMAT); \
+		assert_ptr_equal(in_.bytes, bytes_);                      \
+		assert_int_equal(in_.length, sizeof(bytes_));             \
 	} while (0)
 
 static void integers_use_the_shortest_head(void **state)
@@ -22,8 +22,8 @@ static void integers_use_the_shortest_head(void **state)
 	static const struct {
 		uint64_t value;
 		size_t length;
-	} cases[] = { { 0, 1 },	    { 23, 1 },	   { 24, 2 },	      { 255, 2 },
-		      { 256, 3 },   { 65535, 3 },  { 65536, 5 },      { UINT32_MAX, 5 },
+	} cases[] = { { 0, 1 },		 { 23, 1 },	   { 24, 2 },	 { 255, 2 },
+		      { 256, 3 },	 { 65535, 3 },	   { 65536, 5 }, { UINT32_MAX, 5 },
 		      { 1ull << 32, 9 }, { UINT64_MAX, 9 } };
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -41,7 +41,8 @@ static void integers_use_the_shortest_head(void **state)
 
 static void signed_integers_keep_their_value(void **state)
 {
-	static const int64_t values[] = { 0, -1, -24, -25, -256, -257, -65537, 1, INT64_MAX, INT64_MIN };
+	static const int64_t values[] = { 0,	-1,	-24, -25,	-256,
+					  -257, -65537, 1,   INT64_MAX, INT64_MIN };
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		uint8_t bytes[16];
@@ -78,12 +79,28 @@ static void heads_that_could_be_shorter_are_refused(void **state)
 static void items_that_the_format_forbids_are_refused(void **state)
 {
 	static const uint8_t forbidden[][9] = {
-		{ 0xf4 }, { 0xf5 }, { 0xf6 }, { 0xf7 },		/* false, true, null, undefined */
-		{ 0xe0 }, { 0xf8, 0xff }, { 0xff },		/* simple values, break */
-		{ 0xf9, 0x3c }, { 0xfa, 0x3f, 0x80 }, { 0xfb },	/* floats */
-		{ 0xc0, 0x00 }, { 0xd8, 0x20, 0x00 },		/* tags */
-		{ 0x5f, 0x41, 0x61, 0xff }, { 0x7f, 0x61, 0x61, 0xff }, { 0x9f, 0xff }, { 0xbf, 0xff },
-		{ 0x1c }, { 0x3d }, { 0x5e }, { 0x7c }, { 0x9d }, { 0xbe },
+		{ 0xf4 },
+		{ 0xf5 },
+		{ 0xf6 },
+		{ 0xf7 }, /* false, true, null, undefined */
+		{ 0xe0 },
+		{ 0xf8, 0xff },
+		{ 0xff }, /* simple values, break */
+		{ 0xf9, 0x3c },
+		{ 0xfa, 0x3f, 0x80 },
+		{ 0xfb }, /* floats */
+		{ 0xc0, 0x00 },
+		{ 0xd8, 0x20, 0x00 }, /* tags */
+		{ 0x5f, 0x41, 0x61, 0xff },
+		{ 0x7f, 0x61, 0x61, 0xff },
+		{ 0x9f, 0xff },
+		{ 0xbf, 0xff },
+		{ 0x1c },
+		{ 0x3d },
+		{ 0x5e },
+		{ 0x7c },
+		{ 0x9d },
+		{ 0xbe },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
@@ -106,7 +123,8 @@ static void items_that_the_format_forbids_are_refused(void **state)
 
 static void items_that_are_cut_off_are_refused(void **state)
 {
-	const uint8_t bytes[] = { 0x43, 1, 2, 3 }, huge[] = { 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const uint8_t bytes[] = { 0x43, 1, 2, 3 },
+		      huge[] = { 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	const uint8_t *found;
 	size_t length;
 	(void)state;
@@ -135,7 +153,8 @@ static void another_type_is_refused(void **state)
 
 static void map_keys_must_ascend_and_be_small(void **state)
 {
-	static const uint8_t key[] = { 5 }, large[] = { 24 }, wide[] = { 0x18, 0x05 }, negative[] = { 0x20 };
+	static const uint8_t key[] = { 5 }, large[] = { 24 }, wide[] = { 0x18, 0x05 },
+			     negative[] = { 0x20 };
 	int found;
 	(void)state;
 	struct cbor_in in = { key, 1 };
@@ -155,7 +174,9 @@ static void map_keys_must_ascend_and_be_small(void **state)
 
 static void text_outside_printable_ascii_is_refused(void **state)
 {
-	static const uint8_t bad[][2] = { { 0x61, 0x1f }, { 0x61, 0x7f }, { 0x61, 0x80 }, { 0x61, 0 }, { 0x61, '\n' } };
+	static const uint8_t bad[][2] = {
+		{ 0x61, 0x1f }, { 0x61, 0x7f }, { 0x61, 0x80 }, { 0x61, 0 }, { 0x61, '\n' }
+	};
 	static const uint8_t good[] = { 0x63, ' ', 'a', '~' };
 	const char *text;
 	size_t length;
@@ -175,7 +196,8 @@ static void text_is_written_printable(void **state)
 	uint8_t bytes[16];
 	struct cbor_out out = { .bytes = bytes, .capacity = sizeof(bytes) };
 	(void)state;
-	cbor_put_text(&out, "a\xc3\xa4" "b");
+	cbor_put_text(&out, "a\xc3\xa4"
+			    "b");
 	cbor_put_text(&out, NULL);
 	assert_int_equal(out.length, sizeof(expected));
 	assert_memory_equal(bytes, expected, sizeof(expected));

@@ -25,9 +25,14 @@ static void hashes_are_over_the_labelled_array(void **state)
 
 static struct link a_link(void)
 {
-	struct link link = { .seq = 3, .kind = 1, .stored_length = 300, .first_event = 1000,
-			     .events = 70000, .raw_length = 262144,
-			     .utc_ns = 1700000000000000000, .mono_ns = 5 };
+	struct link link = { .seq = 3,
+			     .kind = 1,
+			     .stored_length = 300,
+			     .first_event = 1000,
+			     .events = 70000,
+			     .raw_length = 262144,
+			     .utc_ns = 1700000000000000000,
+			     .mono_ns = 5 };
 	memset(link.stored_hash, 0x11, DIGEST_BYTES);
 	memset(link.prev, 0x22, DIGEST_BYTES);
 	return link;

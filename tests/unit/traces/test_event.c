@@ -27,8 +27,8 @@ static void the_registers_hash_leaves_out_what_a_call_changes(void **state)
 		uint64_t *word = (uint64_t *)&other + i;
 		other = registers;
 		*word ^= UINT64_C(1) << 40;
-		bool left_out = word == &other.rax || word == &other.orig_rax || word == &other.rcx ||
-				word == &other.r11;
+		bool left_out = word == &other.rax || word == &other.orig_rax ||
+				word == &other.rcx || word == &other.r11;
 		assert_int_equal(registers_hash(&other) == hash, left_out);
 	}
 }

@@ -61,11 +61,13 @@ static void decoded_records_encode_to_the_same_bytes(void **state)
 
 static void a_call_has_the_bytes_of_the_specification(void **state)
 {
-	static const uint8_t expected[] = {
-		0xa6, 0x01, 0x01, 0x02, 0x1b, 0x00, 0x00, 0x7f, 0xff, 0xf7, 0xe0, 0x01, 0x23, 0x03, 0x1b,
-		0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x05, 0x83, 0x03, 0x1b, 0x00, 0x00, 0x7f,
-		0xfe, 0x00, 0x00, 0x10, 0x00, 0x19, 0x10, 0x00, 0x06, 0x2a, 0x09, 0x81, 0x84, 0x01, 0x02,
-		0x1b, 0x00, 0x00, 0x7f, 0xfe, 0x00, 0x00, 0x10, 0x00, 0x42, 0x68, 0x69 };
+	static const uint8_t expected[] = { 0xa6, 0x01, 0x01, 0x02, 0x1b, 0x00, 0x00, 0x7f, 0xff,
+					    0xf7, 0xe0, 0x01, 0x23, 0x03, 0x1b, 0x01, 0x23, 0x45,
+					    0x67, 0x89, 0xab, 0xcd, 0xef, 0x05, 0x83, 0x03, 0x1b,
+					    0x00, 0x00, 0x7f, 0xfe, 0x00, 0x00, 0x10, 0x00, 0x19,
+					    0x10, 0x00, 0x06, 0x2a, 0x09, 0x81, 0x84, 0x01, 0x02,
+					    0x1b, 0x00, 0x00, 0x7f, 0xfe, 0x00, 0x00, 0x10, 0x00,
+					    0x42, 0x68, 0x69 };
 	struct payload payload = { 1, DIRECTION_OUT, 0x7ffe00001000, 2, (const uint8_t *)"hi" };
 	struct event event = { .kind = EVENT_CALL,
 			       .thread = 1,
@@ -89,28 +91,28 @@ static void an_event_of_defaults_is_an_empty_map(void **state)
 	assert_int_equal(decode(space, 1), 0);
 }
 
-#define REFUSED(...)                                                                               \
-	do {                                                                                       \
-		const uint8_t bytes_[] = { __VA_ARGS__ };                                          \
-		assert_int_equal(decode(bytes_, sizeof(bytes_)), SWORN_EFORMAT);                   \
+#define REFUSED(...)                                                             \
+	do {                                                                     \
+		const uint8_t bytes_[] = { __VA_ARGS__ };                        \
+		assert_int_equal(decode(bytes_, sizeof(bytes_)), SWORN_EFORMAT); \
 	} while (0)
 
 static void defaults_that_are_spelled_out_are_refused(void **state)
 {
 	(void)state;
-	REFUSED(0xa1, 0, 0);			  /* kind */
-	REFUSED(0xa1, 1, 0);			  /* thread */
-	REFUSED(0xa1, 2, 0);			  /* ip */
-	REFUSED(0xa1, 5, 0x80);			  /* args: empty */
-	REFUSED(0xa1, 5, 0x82, 1, 0);		  /* args: trailing zero */
-	REFUSED(0xa1, 6, 0);			  /* result */
-	REFUSED(0xa1, 9, 0x80);			  /* payloads: empty */
-	REFUSED(0xa1, 10, 0x80);		  /* mappings: empty */
-	REFUSED(0xa2, 0, 2, 13, 0);		  /* turn.end */
-	REFUSED(0xa2, 0, 5, 14, 0);		  /* exit.process_gone */
-	REFUSED(0xa2, 0, 6, 15, 0x40);		  /* siginfo: empty */
-	REFUSED(0xa2, 0, 6, 15, 0x42, 1, 0);	  /* siginfo: trailing zero */
-	REFUSED(0xa2, 0, 12, 17, 0x80);		  /* sinks: empty */
+	REFUSED(0xa1, 0, 0);				       /* kind */
+	REFUSED(0xa1, 1, 0);				       /* thread */
+	REFUSED(0xa1, 2, 0);				       /* ip */
+	REFUSED(0xa1, 5, 0x80);				       /* args: empty */
+	REFUSED(0xa1, 5, 0x82, 1, 0);			       /* args: trailing zero */
+	REFUSED(0xa1, 6, 0);				       /* result */
+	REFUSED(0xa1, 9, 0x80);				       /* payloads: empty */
+	REFUSED(0xa1, 10, 0x80);			       /* mappings: empty */
+	REFUSED(0xa2, 0, 2, 13, 0);			       /* turn.end */
+	REFUSED(0xa2, 0, 5, 14, 0);			       /* exit.process_gone */
+	REFUSED(0xa2, 0, 6, 15, 0x40);			       /* siginfo: empty */
+	REFUSED(0xa2, 0, 6, 15, 0x42, 1, 0);		       /* siginfo: trailing zero */
+	REFUSED(0xa2, 0, 12, 17, 0x80);			       /* sinks: empty */
 	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 2, 0); /* prot of a mapping */
 	uint8_t digest[5 + DIGEST_BYTES + 1] = { 0xa2, 0, 9, 16, 0x58, 0x20 };
 	assert_int_equal(decode(digest, sizeof(digest)), SWORN_EFORMAT);
@@ -121,34 +123,34 @@ static void defaults_that_are_spelled_out_are_refused(void **state)
 static void values_out_of_range_are_refused(void **state)
 {
 	(void)state;
-	REFUSED(0xa1, 0, 13);				   /* kind */
-	REFUSED(0xa1, 1, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0);	   /* thread: 33 bits */
-	REFUSED(0xa1, 7, 4);				   /* flags */
-	REFUSED(0xa2, 0, 2, 13, 5);			   /* turn.end */
-	REFUSED(0xa2, 0, 5, 13, 5);			   /* exit.cause */
-	REFUSED(0xa2, 0, 5, 14, 2);			   /* exit.process_gone */
+	REFUSED(0xa1, 0, 13);						   /* kind */
+	REFUSED(0xa1, 1, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0);			   /* thread: 33 bits */
+	REFUSED(0xa1, 7, 8);						   /* flags */
+	REFUSED(0xa2, 0, 2, 13, 5);					   /* turn.end */
+	REFUSED(0xa2, 0, 5, 13, 5);					   /* exit.cause */
+	REFUSED(0xa2, 0, 5, 14, 2);					   /* exit.process_gone */
 	REFUSED(0xa1, 9, 0x81, 0x84, PAYLOAD_SOURCE_LAST + 1, 1, 0, 0x40); /* source */
-	REFUSED(0xa1, 9, 0x81, 0x84, 1, 0, 0, 0x40);	   /* direction */
-	REFUSED(0xa1, 9, 0x81, 0x84, 1, 3, 0, 0x40);	   /* direction */
-	REFUSED(0xa1, 9, 0x81, 0x83, 1, 1, 0);		   /* payload without bytes */
-	REFUSED(0xa1, 5, 0x87, 1, 1, 1, 1, 1, 1, 1);	   /* seven arguments */
-	REFUSED(0xa1, 10, 0x81, 0xa1, 1, 0x19, 0x10, 1);   /* end not page-aligned */
-	REFUSED(0xa1, 10, 0x81, 0xa2, 0, 0x19, 0x10, 0, 1, 0x19, 0x10, 0);	/* empty mapping */
-	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 2, 8);	/* prot */
-	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 3, 0x18, 0x20); /* MAP_ANONYMOUS */
-	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 9, 0x41, 0);	/* NUL in a path */
-	REFUSED(0xa1, 11, 0x41, 0);			   /* registers: length */
+	REFUSED(0xa1, 9, 0x81, 0x84, 1, 0, 0, 0x40);			   /* direction */
+	REFUSED(0xa1, 9, 0x81, 0x84, 1, 3, 0, 0x40);			   /* direction */
+	REFUSED(0xa1, 9, 0x81, 0x83, 1, 1, 0);		 /* payload without bytes */
+	REFUSED(0xa1, 5, 0x87, 1, 1, 1, 1, 1, 1, 1);	 /* seven arguments */
+	REFUSED(0xa1, 10, 0x81, 0xa1, 1, 0x19, 0x10, 1); /* end not page-aligned */
+	REFUSED(0xa1, 10, 0x81, 0xa2, 0, 0x19, 0x10, 0, 1, 0x19, 0x10, 0); /* empty mapping */
+	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 2, 8);		   /* prot */
+	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 3, 0x18, 0x20);	   /* MAP_ANONYMOUS */
+	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 9, 0x41, 0);	   /* NUL in a path */
+	REFUSED(0xa1, 11, 0x41, 0);					   /* registers: length */
 }
 
 static void keys_of_other_kinds_are_refused(void **state)
 {
 	(void)state;
-	REFUSED(0xa1, 13, 1);	      /* a call has no key 13 */
-	REFUSED(0xa2, 0, 2, 16, 1);   /* a turn has no key 16 */
+	REFUSED(0xa1, 13, 1);	    /* a call has no key 13 */
+	REFUSED(0xa2, 0, 2, 16, 1); /* a turn has no key 16 */
 	REFUSED(0xa1, 23, 1);
-	REFUSED(0xa2, 2, 1, 1, 1);    /* not ascending */
-	REFUSED(0xa2, 1, 1, 1, 1);    /* twice */
-	REFUSED(0xa2, 1, 1, 0, 2);    /* kind not first */
+	REFUSED(0xa2, 2, 1, 1, 1); /* not ascending */
+	REFUSED(0xa2, 1, 1, 1, 1); /* twice */
+	REFUSED(0xa2, 1, 1, 0, 2); /* kind not first */
 	REFUSED(0xa1, 10, 0x81, 0xa2, 1, 0x19, 0x10, 0, 10, 1);
 	REFUSED(0x80);
 	REFUSED(0xa1, 1);
@@ -197,7 +199,7 @@ static void events_that_no_reader_accepts_are_not_encoded(void **state)
 	char path[PATH_BYTES_MAX + 1];
 	struct event events[] = {
 		{ .kind = (enum event_kind)13 },
-		{ .flags = 4 },
+		{ .flags = 8 },
 		{ .payloads = &payload, .payloads_count = 1 },
 		{ .mappings = &mapping, .mappings_count = 1 },
 		{ .kind = EVENT_TURN, .turn.end = (enum turn_end)5 },

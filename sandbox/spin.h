@@ -1,0 +1,22 @@
+/*
+ * Cutting a turn without a counter: a thread that spins, waiting for somebody else, comes back to the very same registers
+ * and memory in a few steps. Any round is then as good as any other, so the registers alone name the point.
+ */
+#ifndef SWORN_SANDBOX_SPIN_H
+#define SWORN_SANDBOX_SPIN_H
+
+#include "guest.h"
+
+#define SPIN_STEPS_MAX 4096
+
+/*
+ * Record: the thread was interrupted inside computation, its registers are read. Steps it until they repeat. 0 when
+ * they do and memory did not change on the way: the thread stands there; 1 when another stop came first
+ * (*ret_status); 2 when this is no spin, the thread stands somewhere near, with its registers read.
+ */
+int spin_find(const struct guests *guests, struct thread *thread, int *ret_status);
+
+/* Replay: runs the thread to where its registers are these. 0, or 1 when another stop came first. */
+int spin_reach(struct thread *thread, const struct registers *registers, int *ret_status);
+
+#endif
