@@ -33,6 +33,19 @@ int record_exit_entry(struct recorder *rec, struct thread *thread)
 	return 0;
 }
 
+static void add_word(struct thread *thread, uint64_t address)
+{
+	const struct mapping *m = mapping_find(&thread->process->space->table, address);
+	struct robust_word *word = &thread->record->robust_words[thread->record->robust_count++];
+
+	*word = (struct robust_word){.address = address};
+	if (m && m->backing == BACKING_SHARED) {
+		word->object = m->object;
+		word->offset = m->offset + (address - m->start);
+		word->length = m->length;
+	}
+}
+
 /* Where the kernel will write when a thread dies: the words of its robust futex list (get_robust_list(2)). */
 static void note_robust(struct thread *thread)
 {
@@ -41,17 +54,46 @@ static void note_robust(struct thread *thread)
 
 	if (!thread->robust_list || guest_read(thread, thread->robust_list, head, sizeof(head)) != sizeof(head))
 		return;
-	own->robust_words = calloc(ROBUST_WORDS_MAX, sizeof(uint64_t));
+	entry = head[0];
+	if ((entry & ~1ULL) == thread->robust_list && !head[2])
+		return;
+	own->robust_words = calloc(ROBUST_WORDS_MAX, sizeof(*own->robust_words));
 	if (!own->robust_words)
 		return;
-	entry = head[0];
 	while (own->robust_count < ROBUST_WORDS_MAX - 1 && (entry & ~1ULL) != thread->robust_list && entry) {
-		own->robust_words[own->robust_count++] = (entry & ~1ULL) + head[1];
+		add_word(thread, (entry & ~1ULL) + head[1]);
 		if (guest_read(thread, entry & ~1ULL, &entry, sizeof(entry)) != sizeof(entry))
 			break;
 	}
 	if (head[2])
-		own->robust_words[own->robust_count++] = (head[2] & ~1ULL) + head[1];
+		add_word(thread, (head[2] & ~1ULL) + head[1]);
+}
+
+/* Another process still sees the shared object that a dead one held a lock in. */
+static int emit_shared_word(struct recorder *rec, const struct robust_word *word)
+{
+	struct event event = {.kind = EVENT_MEMORY};
+	uint32_t value;
+	struct payload payload = {PAYLOAD_OBJECT, DIRECTION_OUT, word->offset, sizeof(value), (uint8_t *)&value};
+
+	event.memory.object = word->object;
+	event.memory.length = word->length;
+	event.payloads = &payload;
+	event.payloads_count = 1;
+	for (struct thread *t = rec->guests.first; t; t = t->next) {
+		const struct mapping_table *table = &t->process->space->table;
+
+		for (size_t i = 0; i < table->count; i++) {
+			const struct mapping *m = &table->entries[i];
+			uint64_t at = m->start + (word->offset - m->offset);
+
+			if (m->object != word->object || word->offset < m->offset || at + sizeof(value) > m->end)
+				continue;
+			if (guest_read(t, at, &value, sizeof(value)) == sizeof(value))
+				return record_event(rec, &event);
+		}
+	}
+	return 0;
 }
 
 static bool is_zombie(pid_t tid)
@@ -105,9 +147,10 @@ static int capture_exit_writes(struct recorder *rec, struct thread *thread)
 	if (!witness)
 		return 0;
 	for (size_t i = 0; r == 0 && i < own->robust_count; i++) {
-		struct payload payload = {PAYLOAD_ROBUST, DIRECTION_OUT, own->robust_words[i], 4, (uint8_t *)&word};
+		uint64_t at = own->robust_words[i].address;
+		struct payload payload = {PAYLOAD_ROBUST, DIRECTION_OUT, at, 4, (uint8_t *)&word};
 
-		if (guest_read(witness, own->robust_words[i], &word, 4) == 4)
+		if (guest_read(witness, at, &word, 4) == 4)
 			r = capture_bytes(rec, thread, &payload);
 	}
 	if (r == 0 && thread->clear_tid && guest_read(witness, thread->clear_tid, &word, 4) == 4) {
@@ -134,6 +177,8 @@ static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t sta
 {
 	struct process *process = thread->process;
 	struct event event = {.kind = EVENT_EXIT, .thread = thread->number, .ip = thread->registers.rip};
+	static struct robust_word words[ROBUST_WORDS_MAX];
+	size_t shared = 0;
 	int r = capture_exit_writes(rec, thread);
 
 	if (r < 0)
@@ -166,8 +211,14 @@ static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t sta
 		rec->turn.registers = NULL;
 		rec->last = NULL;
 	}
+	for (size_t i = 0; r == 0 && event.exit.process_gone && i < thread->record->robust_count; i++) {
+		if (thread->record->robust_words[i].object)
+			words[shared++] = thread->record->robust_words[i];
+	}
 	record_thread_release(thread);
 	guest_exit(&rec->guests, thread);
+	for (size_t i = 0; r == 0 && i < shared; i++)
+		r = emit_shared_word(rec, &words[i]);
 	return r;
 }
 
@@ -179,9 +230,12 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 	unsigned long status = 0;
 	int r;
 
+	if (rec->current != thread && (r = schedule_mark(rec)) < 0)
+		return r;
 	if (stop_message(thread, &status) < 0)
 		status = 0;
-	if (!own->own_exit && !grouped && thread->run == RUN_USER)
+	if (!own->own_exit && !grouped &&
+	    (thread->run == RUN_USER || process->space->floating == thread->number))
 		own->uncertain = true;
 	thread->unplaced = own->uncertain;
 	if (!own->own_exit && !grouped && !process->checkpointed) {
@@ -202,14 +256,20 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 	 * zombie until the last thread is gone. */
 	for (;;) {
 		int reaped, got = waitpid(thread->tid, &reaped, __WALL | WNOHANG);
+		pid_t tid = thread->tid;
 
-		if (got == thread->tid || is_zombie(thread->tid))
-			return finish_exit(rec, thread, (uint32_t)status);
+		if (got == tid || is_zombie(tid)) {
+			/* The next stop under a leader's tid may already be that of the thread that took it over in exec. */
+			r = finish_exit(rec, thread, (uint32_t)status);
+			return r == 0 && got == tid && WIFSTOPPED(reaped) ? schedule_stopped(rec, tid, reaped) : r;
+		}
 		sched_yield();
 	}
 }
 
 int record_gone(struct recorder *rec, struct thread *thread, int status)
 {
-	return finish_exit(rec, thread, (uint32_t)status);
+	int r = rec->current != thread ? schedule_mark(rec) : 0;
+
+	return r < 0 ? r : finish_exit(rec, thread, (uint32_t)status);
 }

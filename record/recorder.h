@@ -28,6 +28,12 @@ struct capture {
 	size_t length;
 };
 
+/* A word of a dying thread's robust futex list. */
+struct robust_word {
+	uint64_t address;
+	uint64_t object, offset, length; /* where it is in a shared object of that length; object 0: private memory */
+};
+
 /* A signal that came where no event can stand; delivered at the next boundary. */
 struct held_signal {
 	int signal; /* 0 = none */
@@ -41,7 +47,7 @@ struct record_thread {
 	bool in_call;	   /* between the entry and the return of `call` */
 	bool restarting;   /* the call was interrupted and comes back by itself */
 	bool blocks;	   /* the call may sleep */
-	bool turned;	   /* another thread ran while the call was in flight */
+	bool turned;	   /* the trace says that it stands at the entry of its call */
 	bool exiting;	   /* EVENT_EXIT was seen */
 	bool own_exit;	   /* it called exit or exit_group, or got a fatal signal */
 	bool uncertain;	   /* ran unobserved when it was killed */
@@ -55,7 +61,7 @@ struct record_thread {
 	struct registers boundary; /* registers when it was last resumed from a boundary */
 	uint64_t resumed_ns;	   /* when that was, monotonic */
 	int stat_fd;		   /* /proc/TID/stat, -1 until first used */
-	uint64_t *robust_words;	   /* addresses of the robust list's words at exit */
+	struct robust_word *robust_words; /* what its death may write */
 	size_t robust_count;
 	uint64_t clear_word;
 };
@@ -107,8 +113,12 @@ int schedule_next(struct recorder *rec, struct thread **ret_thread, int *ret_sta
 void schedule_resume(struct thread *thread, int request, int signal);
 /* Waits until every thread of the process that can go is gone, emitting their EXIT events. */
 int schedule_reap(struct recorder *rec, struct process *process);
+/* Takes in a stop that waitpid gave for `tid`: deaths are handled at once, other stops wait for their thread's turn. 1 or negative. */
+int schedule_stopped(struct recorder *rec, pid_t tid, int status);
 /* A stop of a tid that no event has named yet: waits for it. */
 int schedule_birth(struct recorder *rec, pid_t tid);
+/* Writes where the thread that ran last stands, before an event of another thread that comes outside of its turn. */
+int schedule_mark(struct recorder *rec);
 /* True when a thread other than `thread` waits for a turn. */
 bool schedule_others_ready(const struct recorder *rec, const struct thread *thread);
 

@@ -33,9 +33,16 @@ void schedule_resume(struct thread *thread, int request, int signal)
 	thread->record->deliver = signal;
 }
 
+/* Another thread of the same memory stands at a point without a name: only it may change that memory until its next
+ * event. */
+static bool is_frozen(const struct thread *thread)
+{
+	return thread->process->space->floating && thread->process->space->floating != thread->number;
+}
+
 static bool is_ready(const struct thread *thread)
 {
-	return thread->run == RUN_STOPPED && !thread->record->exiting &&
+	return thread->run == RUN_STOPPED && !thread->record->exiting && !is_frozen(thread) &&
 	       (!thread->process->ending || thread->stop_status != 0);
 }
 
@@ -105,7 +112,6 @@ static struct thread *adopt_exec(struct recorder *rec, pid_t tid)
  * when something came, 0 when nothing was there, -ECHILD when there is nothing to wait for. */
 static int collect(struct recorder *rec, int options)
 {
-	struct thread *thread;
 	int status;
 	pid_t tid = waitpid(-1, &status, __WALL | options);
 
@@ -115,7 +121,13 @@ static int collect(struct recorder *rec, int options)
 		rec->init = 0;
 		return 1;
 	}
-	thread = guest_by_tid(&rec->guests, tid);
+	return schedule_stopped(rec, tid, status);
+}
+
+int schedule_stopped(struct recorder *rec, pid_t tid, int status)
+{
+	struct thread *thread = guest_by_tid(&rec->guests, tid);
+
 	if (!thread && stop_kind(status) == STOP_EXEC)
 		thread = adopt_exec(rec, tid);
 	if (!thread) {
@@ -228,10 +240,35 @@ static int write_turn(struct recorder *rec, struct thread *next)
 	}
 	if (rec->last && rec->last->record->cut) {
 		rec->last->record->cut = false;
-		rec->pmu_used = true;
+		if (rec->turn.turn.end != TURN_SPIN)
+			rec->pmu_used = true;
 	}
 	rec->turn.turn.next = next->number;
 	return record_event(rec, &rec->turn);
+}
+
+int schedule_mark(struct recorder *rec)
+{
+	struct thread *thread = rec->current ? rec->current : rec->last;
+	struct event mark = {.kind = EVENT_TURN};
+	int r;
+
+	if (!thread)
+		return 0;
+	if (thread->record->cut) {
+		r = write_turn(rec, thread);
+		rec->turn = (struct event){.kind = EVENT_TURN, .thread = thread->number};
+		return r;
+	}
+	if (!thread->record->in_call || thread->record->turned)
+		return 0;
+	thread->record->turned = true;
+	r = capture_flush(rec, thread);
+	mark.thread = mark.turn.next = thread->number;
+	mark.turn.end = TURN_ENTRY;
+	mark.nr = thread->call.nr;
+	mark.ip = thread->call.ip;
+	return r < 0 ? r : record_event(rec, &mark);
 }
 
 /* The next ready thread after the last one, round robin by number. */
@@ -333,6 +370,8 @@ static int resume(struct recorder *rec, struct thread *thread)
 		if (r < 0)
 			return r;
 	}
+	if (thread->process->space->floating == thread->number)
+		thread->process->space->floating = 0;
 	if (!own->in_call && !own->no_event) {
 		own->boundary = thread->registers;
 		own->resumed_ns = now_ns();
@@ -420,16 +459,36 @@ static bool others_alive(const struct recorder *rec, const struct thread *thread
 	return rec->guests.first != thread || thread->next != NULL;
 }
 
-/* Another thread that this one may be spinning on waits for its turn. */
+static bool maps_shared(const struct space *space)
+{
+	for (size_t i = 0; i < space->table.count; i++) {
+		if (space->table.entries[i].backing == BACKING_SHARED)
+			return true;
+	}
+	return false;
+}
+
+/* Another thread that this one may be spinning on, or race with, waits for its turn. */
 static bool keeps_others_waiting(const struct recorder *rec, const struct thread *thread)
 {
 	for (const struct thread *t = rec->guests.first; t; t = t->next) {
 		if (t == thread || !is_ready(t))
 			continue;
-		if (t->process->space == thread->process->space || rec->objects_count)
+		if (t->process->space == thread->process->space ||
+		    (maps_shared(t->process->space) && maps_shared(thread->process->space)))
 			return true;
 	}
 	return false;
+}
+
+/* Takes the CPU from a thread that computes on. Nobody else sees its memory, so how far it came since its last event makes
+ * no difference to anyone: the turn ends as if it had not run since. */
+static void float_away(struct recorder *rec, struct thread *thread)
+{
+	thread->record->no_event = true;
+	thread->process->space->floating = thread->number;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	end_turn(rec, thread);
 }
 
 /* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
@@ -437,13 +496,15 @@ static bool keeps_others_waiting(const struct recorder *rec, const struct thread
 static int look_for_spin(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
+	bool shared;
 	int status, r = 0;
 
 	while ((r = collect(rec, WNOHANG)) > 0)
 		;
 	if ((r < 0 && r != -ECHILD) || thread->run != RUN_USER)
 		return r == -ECHILD ? 0 : r;
-	if (!keeps_others_waiting(rec, thread) && !own->held.signal)
+	shared = keeps_others_waiting(rec, thread);
+	if (!shared && !own->held.signal && !schedule_others_ready(rec, thread))
 		return 0;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
 		return 0;
@@ -455,6 +516,10 @@ static int look_for_spin(struct recorder *rec, struct thread *thread)
 	thread->run = RUN_STOPPED;
 	if (stop_kind(status) != STOP_INTERRUPT) {
 		thread->stop_status = status;
+		return 0;
+	}
+	if (!shared && !own->held.signal) {
+		float_away(rec, thread);
 		return 0;
 	}
 	r = stop_get_registers(thread);

@@ -20,6 +20,7 @@ struct space {
 	struct mapping_table table;
 	uint64_t brk_start, brk;
 	int mem_fd; /* /proc/TID/mem, -1 until first used */
+	uint32_t floating; /* recorder: thread that lost the CPU at a point without a name, 0 = none */
 };
 
 /* A program image and its forks, until they exec or exit. */

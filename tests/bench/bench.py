@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -79,17 +80,16 @@ class Program:
 
     def round(self, sworn, directory):
         trace = os.path.join(directory, "traces", self.name + ".sworn")
-        report = os.path.join(directory, "report.json")
         work = os.path.join(directory, "work")
         for mode, command in (("native", self.command),
-                              ("record", [sworn, "record", "-o", trace, "--report", report, "--", *self.command]),
+                              ("record", [sworn, "record", "-o", trace, "--", *self.command]),
                               ("replay", [sworn, "replay", trace])):
             shutil.rmtree(work, ignore_errors=True)
             os.mkdir(work)
             self.times[mode].append(timed(command, work))
         self.bytes = os.stat(trace).st_size
-        with open(report, encoding="utf-8") as file:
-            self.events = json.load(file).get("events", 0)
+        said = subprocess.run([sworn, "verify", trace], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        self.events = int(re.search(r"\bevents\s+(\d+)", said.stdout)[1])
 
     def result(self):
         medians = {mode: statistics.median(times) for mode, times in self.times.items()}

@@ -33,6 +33,12 @@ fail()
 	printf 'FAILED: %s: %s\n' "$name" "$*"
 }
 
+# ok_so_far: whether nothing failed yet
+ok_so_far()
+{
+	[ "$failed" -eq 0 ]
+}
+
 # skip NAME REASON: counts a skip
 skip()
 {

@@ -5,10 +5,10 @@
 
 have flip python3 zstd || finish
 check_program flipped -- "$GUESTS/args_env" one two
-[ "$failed" -eq 0 ] || finish
+ok_so_far || finish
 # Signals and several processes: more kinds of events.
 check_program flipped_more -- "$GUESTS/shared_exec"
-[ "$failed" -eq 0 ] || finish
+ok_so_far || finish
 
 cat > "$WORK/flip.py" <<'END'
 import os, subprocess, sys

@@ -13,7 +13,7 @@ data()
 # What sed reads it writes: the first check that fails after a forged read is the write. (cat would let
 # the kernel copy.)
 check_program forged --setup data -- sed p data
-[ "$failed" -eq 0 ] || finish
+ok_so_far || finish
 
 # forged WHAT STATUS PATTERN: after the change verify must say ok and replay exit with STATUS (a
 # regular expression) and print something that matches PATTERN
@@ -42,6 +42,7 @@ forged bytes 1 'diverged.*write|write.*diverged|write'
 forged result 1 'diverged'
 forged ip 1 'diverged'
 forged drop 1 'diverged'
+forged longer 1 'diverged'
 forged checkpoint 1 'diverged'
 forged state 1 'diverged'
 forged status 1 'diverged'

@@ -1,9 +1,8 @@
 #!/bin/bash
 # generated.sh FILE GENERATOR: a generated file in the tree must be what its generator prints.
-set -eu
+set -euo pipefail
 
-"$2" > generated
-if ! diff -u "$1" generated; then
+if ! "$2" | diff -u "$1" -; then
 	echo "$1 is stale; write it again: $2 > $1"
 	exit 1
 fi

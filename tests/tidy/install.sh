@@ -2,8 +2,10 @@
 # install.sh BUILD-DIR: what `cmake --install` puts down is enough to build a program against
 # libsworn, by pkg-config and by the CMake package, and the installed sworn runs.
 set -eu
+build=$(realpath "$1")
+cd "${WORK:-$(mktemp -d)}"
 
-cmake --install "$1" --prefix "$PWD/root" > install.log
+cmake --install "$build" --prefix "$PWD/root" > install.log
 mkdir program
 cat > program/program.c <<'END'
 #include <stdio.h>
@@ -27,7 +29,7 @@ add_executable(program program.c)
 target_link_libraries(program PRIVATE sworn::sworn)
 END
 
-if grep -q '^SWORN_SANITIZE:STRING=..*' "$1/CMakeCache.txt" || grep -q '^SWORN_COVERAGE:BOOL=ON' "$1/CMakeCache.txt"; then
+if grep -q '^SWORN_SANITIZE:STRING=..*' "$build/CMakeCache.txt" || grep -q '^SWORN_COVERAGE:BOOL=ON' "$build/CMakeCache.txt"; then
 	echo "SKIP: a sanitizer or coverage build is not for installing"
 	exit 77
 fi

@@ -3,6 +3,7 @@
 # with the fault planted. Runs in a temporary directory.
 set -eu
 tidy=$(dirname "$(realpath "$0")")
+cd "${WORK:-$(mktemp -d)}"
 
 fresh()
 {

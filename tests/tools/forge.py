@@ -9,7 +9,8 @@ unsigned one. docs/FORMAT.md is the specification. Needs the zstd program.
 
 WHAT names the change. Those of a call take the first event of --call (default read) that has an OUT
 payload with TEXT in it: bytes (its first letter), address (moved out of the buffer), code (moved into
-the program's text), length (one byte more), result, ip, drop. Others: checkpoint, state, status.
+the program's text), longer (than the result), length (one byte more than the buffer has), result, ip,
+drop. Others: checkpoint, state, status.
 """
 import argparse
 import hashlib
@@ -238,8 +239,10 @@ def change(trace, what, call, text):
     elif what == "code":
         mappings = next(r[10] for _, r in trace.events if r.get(0, CALL) == EXEC)
         payload[2] = next(m[0] for m in mappings if m.get(2, 0) & PROT_EXEC)
+    elif what == "longer":
+        payload[3] += b"!" * 100
     elif what == "length":
-        payload[3] += b"!"
+        payload[3] = payload[3].ljust(record[5][2] + 1, b"!")
     elif what == "result":
         record[6] -= 1
     elif what == "ip":
