@@ -578,7 +578,7 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 
 static bool slice_over(const struct recorder *rec, const struct thread *thread)
 {
-	return !thread->record->in_call && now_ns() - rec->slice_start_ns >= SLICE_NS;
+	return !thread->record->in_call && !thread->record->no_event && now_ns() - rec->slice_start_ns >= SLICE_NS;
 }
 
 /* One step of the current thread's turn; 1 when its stop is in thread->stop_status. */
