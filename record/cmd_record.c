@@ -296,6 +296,7 @@ static int start(struct recording *recording)
 	if (!rec->first->record)
 		return -ENOMEM;
 	rec->command = rec->first->process;
+	rec->command->ppid = guest.init ? 1 : (uint32_t)getpid();
 	rec->first->stop_status = (PTRACE_EVENT_SECCOMP << 16) | (SIGTRAP << 8) | 0x7f;
 	rec->current = rec->first;
 	return 0;
