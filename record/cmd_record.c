@@ -159,7 +159,8 @@ static int parse(int argc, char **argv, struct options *ret)
 
 static void on_signal(int signal)
 {
-	pending_signal = signal;
+	if (signal != SIGALRM)
+		pending_signal = signal;
 }
 
 /* The terminal's signals reach the guests by themselves; what is sent to the recorder alone is passed on. The ticker
@@ -179,13 +180,21 @@ static void own_signals(void)
 	setitimer(ITIMER_REAL, &ticker, NULL);
 }
 
-static void pass_signal(const struct recorder *rec)
+/* Once it asks the command to end; twice it ends every guest. */
+static void pass_signal(struct recorder *rec)
 {
+	static unsigned int asked;
 	int signal = pending_signal;
 
+	if (signal != SIGTERM && signal != SIGHUP)
+		return;
 	pending_signal = 0;
-	if ((signal == SIGTERM || signal == SIGHUP) && rec->guests.first)
-		kill(rec->guests.first->tid, signal);
+	if (asked++ == 0 && rec->command) {
+		kill(rec->command->leader, signal);
+		return;
+	}
+	for (const struct thread *t = rec->guests.first; t; t = t->next)
+		kill(t->process->leader, SIGKILL);
 }
 
 static uint64_t own_affinity(void)
@@ -340,8 +349,6 @@ static int run(struct recording *recording)
 	int status, r;
 
 	while ((r = schedule_next(rec, &thread, &status)) > 0) {
-		if (pending_signal)
-			pass_signal(rec);
 		r = recorder_take(rec, thread, status);
 		if (r < 0)
 			break;
@@ -416,6 +423,7 @@ static int prepare(struct recording *recording)
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
 	rec->affinity = own_affinity();
 	rec->warn = warn_once;
+	rec->interrupted = pass_signal;
 	host_pin(&lock, &cpu);
 	describe_cpu(recording, cpu);
 	rec->sinks = sinks_new();

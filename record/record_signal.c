@@ -150,7 +150,7 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 {
 	static uint8_t vector[VECTOR_BYTES_MAX];
 	struct record_thread *own = thread->record;
-	int signal = ((const siginfo_t *)(const void *)event->signal.siginfo)->si_signo;
+	int signal = signal_number(event->signal.siginfo);
 	uint64_t before = thread->registers.rsp, mask, frame;
 	struct range range = {.arg = PAYLOAD_FRAME, .direction = DIRECTION_OUT};
 	int r = enter_handler(thread, signal);
@@ -184,7 +184,7 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 static int die(struct recorder *rec, struct thread *thread, struct event *event)
 {
 	struct record_thread *own = thread->record;
-	int signal = ((const siginfo_t *)(const void *)event->signal.siginfo)->si_signo;
+	int signal = signal_number(event->signal.siginfo);
 	int r;
 
 	own->own_exit = true;
@@ -210,7 +210,7 @@ static int die(struct recorder *rec, struct thread *thread, struct event *event)
 static int take_unplaced(struct recorder *rec, struct thread *thread, struct event *event, enum signal_effect effect)
 {
 	struct record_thread *own = thread->record;
-	int signal = ((const siginfo_t *)(const void *)event->signal.siginfo)->si_signo;
+	int signal = signal_number(event->signal.siginfo);
 	int r;
 
 	if (effect == EFFECT_HANDLE) {

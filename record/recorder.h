@@ -103,6 +103,7 @@ struct recorder {
 	struct range_list out; /* scratch */
 	int *orphans;	     /* pairs (tid, status) of stops of threads not yet named */
 	size_t orphans_count, orphans_capacity;
+	void (*interrupted)(struct recorder *rec); /* a wait was interrupted by a signal of ours; owned by cmd_record */
 	void (*warn)(const char *what, const char *detail); /* prints once per text; owned by cmd_record */
 };
 

@@ -115,6 +115,10 @@ static int collect(struct recorder *rec, int options)
 	int status;
 	pid_t tid = waitpid(-1, &status, __WALL | options);
 
+	if (tid < 0 && errno == EINTR && rec->interrupted) {
+		rec->interrupted(rec);
+		return 0;
+	}
 	if (tid <= 0)
 		return tid == 0 || errno == EINTR ? 0 : -errno;
 	if (tid == rec->init) {
@@ -564,6 +568,8 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 	}
 	r = stop_wait(thread, &status);
 	if (r == -EINTR) {
+		if (rec->interrupted)
+			rec->interrupted(rec);
 		/* The ticker: a call that was not expected to sleep may wait for another guest. */
 		if (thread->run == RUN_KERNEL)
 			thread->record->blocks = true;

@@ -89,6 +89,14 @@ uint64_t signal_mask_change(uint64_t mask, int how, uint64_t set)
 	return mask & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
 }
 
+int signal_number(const void *siginfo)
+{
+	int number;
+
+	memcpy(&number, siginfo, sizeof(number));
+	return number;
+}
+
 bool signal_is_synchronous(const void *siginfo)
 {
 	siginfo_t info;

@@ -45,6 +45,9 @@ void signal_table_exec(struct signal_table *table);
 /* rt_sigprocmask's effect on `mask`; SIGKILL and SIGSTOP are never blocked. */
 uint64_t signal_mask_change(uint64_t mask, int how, uint64_t set);
 
+/* si_signo of siginfo bytes, which need not be aligned. */
+int signal_number(const void *siginfo);
+
 /* True for signals that an instruction raises (si_code of the kernel, not of kill or a timer). */
 bool signal_is_synchronous(const void *siginfo);
 
