@@ -314,6 +314,8 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 	if (r == 0)
 		r = capture_image(rec, thread);
 	if (r == 0)
+		r = vector_mark(thread->tid);
+	if (r == 0)
 		r = vector_get(thread->tid, vector, &event.vector_length);
 	if (r < 0)
 		return r;

@@ -170,7 +170,9 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 		return SWORN_EGONE;
 	event->signal.mask = mask;
 	guest_handled(thread, signal, mask);
-	r = vector_get(thread->tid, vector, &event->vector_length);
+	r = vector_mark(thread->tid);
+	if (r == 0)
+		r = vector_get(thread->tid, vector, &event->vector_length);
 	if (r < 0)
 		return r;
 	emit_registers(event, thread, vector);

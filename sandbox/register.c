@@ -231,6 +231,30 @@ int vector_get(pid_t tid, uint8_t *buffer, size_t *ret_length)
 	return canonical_xsave(area, io.iov_len, UINT64_MAX, buffer, ret_length);
 }
 
+int vector_mark(pid_t tid)
+{
+	static const uint8_t zeros[XMM_BYTES];
+	const struct layout *layout = layout_get();
+	uint8_t area[VECTOR_BYTES_MAX];
+	struct iovec io = { area, layout->area_bytes };
+	uint64_t mask;
+
+	if (layout->area_bytes < EXTENDED_OFFSET || layout->area_bytes > sizeof(area))
+		return 0;
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(intptr_t)layout->regset, &io) < 0)
+		return ptrace_error();
+	mask = word_at(area, HEADER_OFFSET);
+	if (mask >> COMPONENT_SSE & 1 && memcmp(area + XMM_OFFSET, zeros, XMM_BYTES) != 0)
+		return 0;
+	memset(area + XMM_OFFSET, 0, XMM_BYTES);
+	area[XMM_OFFSET + XMM_BYTES - 16] = 1;
+	mask |= 1ULL << COMPONENT_SSE;
+	memcpy(area + HEADER_OFFSET, &mask, sizeof(mask));
+	if (ptrace(PTRACE_SETREGSET, tid, (void *)(intptr_t)layout->regset, &io) < 0)
+		return ptrace_error();
+	return 0;
+}
+
 int vector_from_xsave(const uint8_t *area, size_t area_length, uint8_t *buffer, size_t *ret_length)
 {
 	uint32_t size;

@@ -25,6 +25,12 @@ int vector_get(pid_t tid, uint8_t *buffer, size_t *ret_length);
 /* Sets the vector state from the canonical form: components left out become initial.
  * SWORN_EHOST when this CPU lacks a component; SWORN_EFORMAT for malformed bytes (they come from a trace). */
 int vector_set(pid_t tid, const uint8_t *bytes, size_t length);
+/*
+ * Sets XMM15 to 1 when every XMM register is zero. Whether all-zero registers count as in use changes on some
+ * CPUs (AMD family 19h) with every context switch, and XSAVEC in the guest shows it. For the moments at which the
+ * kernel made the state initial (exec, the start of a handler): no ABI promises zeros there.
+ */
+int vector_mark(pid_t tid);
 /* Canonical form of a raw XSAVE area in standard format, or of a signal frame's fpstate, whose own
  * words (FP_XSTATE_MAGIC1 and what follows) then say how much of it counts. SWORN_EFORMAT for an area that is
  * too short, compacted, or holds components this CPU lacks. `buffer` has VECTOR_BYTES_MAX bytes. */
