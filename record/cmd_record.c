@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -22,13 +23,11 @@
 #include "../traces/error.h"
 #include "../traces/final.h"
 #include "../traces/store.h"
+#include "../traces/report.h"
 #include "record.h"
 #include "recorder.h"
+#include "report.h"
 
-#define EXIT_USAGE 2
-#define EXIT_SWORN 125
-#define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND 127
 #define WARNINGS_MAX 64
 #define SEED_BYTES_MAX 256
 #define TICK_US 50000
@@ -113,6 +112,12 @@ static int parse_long(int option, const char *value, struct options *ret)
 	}
 }
 
+static int usage(const char *problem, const char *detail)
+{
+	fprintf(stderr, "sworn record: %s%s; `sworn record --help` lists the options\n", problem, detail);
+	return RECORD_USAGE;
+}
+
 /* 0, or an exit code. */
 static int parse(int argc, char **argv, struct options *ret)
 {
@@ -125,7 +130,8 @@ static int parse(int argc, char **argv, struct options *ret)
 	int c;
 
 	*ret = (struct options){.preempt = "auto", .epoch_ns = 946684800ULL * 1000000000ULL};
-	while ((c = getopt_long(argc, argv, "+o:h", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:o:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'h':
 			fputs(help, stdout);
@@ -139,22 +145,18 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'R':
 			ret->report = optarg;
 			break;
+		case ':':
+			return usage("a value is missing after ", argv[optind - 1]);
 		case '?':
-			return EXIT_USAGE;
+			return usage("unknown option ", argv[optind - 1]);
 		default:
-			if (parse_long(c, optarg, ret) < 0) {
-				fprintf(stderr, "sworn: record: bad value '%s'; see sworn record --help\n", optarg);
-				return EXIT_USAGE;
-			}
+			if (parse_long(c, optarg, ret) < 0)
+				return usage("bad value ", optarg);
 			break;
 		}
 	}
 	ret->command = argv + optind;
-	if (!*ret->command) {
-		fputs("sworn: record: no command given; try: sworn record -- COMMAND\n", stderr);
-		return EXIT_USAGE;
-	}
-	return 0;
+	return *ret->command ? 0 : usage("no command given; try: sworn record -- COMMAND", "");
 }
 
 static void on_signal(int signal)
@@ -218,8 +220,13 @@ struct recording {
 	struct utsname host;
 	int store_fd;
 	char *path;
-	uint8_t state[DIGEST_BYTES];
-	uint64_t events, started_ns;
+	uint8_t state[DIGEST_BYTES], outputs[2][DIGEST_BYTES];
+	uint64_t events, bytes, started_ns;
+	enum stage stage;
+	struct trace_info info;
+	struct trace_summary summary;
+	const char *assumptions[3], *exclusions[2];
+	struct report_file report;
 };
 
 /* The model, and which processor the guests run on: CPUID tells them. */
@@ -255,7 +262,7 @@ static void choose_seed(struct recording *recording)
 
 static int open_writer(struct recording *recording)
 {
-	struct trace_info info = {
+	recording->info = (struct trace_info){
 		.table_version = SYSCALL_TABLE_VERSION,
 		.seed = recording->seed,
 		.argv = (const char *const *)recording->options.command,
@@ -272,14 +279,14 @@ static int open_writer(struct recording *recording)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	info.started_utc_ns = (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-	recording->started_ns = info.started_utc_ns;
+	recording->info.started_utc_ns = (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 	if (!recording->options.output) {
 		recording->store_fd = store_open(recording->options.store);
 		if (recording->store_fd < 0)
 			return recording->store_fd;
 	}
-	return writer_open(recording->options.output, recording->store_fd, &info, &recording->recorder.writer);
+	return writer_open(recording->options.output, recording->store_fd, &recording->info,
+			   &recording->recorder.writer);
 }
 
 static int start(struct recording *recording)
@@ -334,6 +341,8 @@ static int write_end(struct recording *recording)
 	if (r < 0)
 		return r;
 	memcpy(recording->state, end.end.state, DIGEST_BYTES);
+	for (i = 0; i < final.sinks_count && i < 2; i++)
+		memcpy(recording->outputs[i], final.sinks[i].digest, DIGEST_BYTES);
 	end.end.status = rec->command_status;
 	end.end.units = rec->guests.units_count;
 	end.end.threads = rec->guests.threads;
@@ -359,50 +368,29 @@ static int run(struct recording *recording)
 static int finish(struct recording *recording, int r)
 {
 	struct recorder *rec = &recording->recorder;
-	const char *exclusions[] = {"x87 instruction and data pointers", NULL};
-	const char *assumptions[3] = {NULL};
-	struct trace_summary summary = {
+	size_t n = 0;
+
+	recording->summary = (struct trace_summary){
 		.requires_pmu = rec->pmu_used,
-		.assumptions = assumptions,
-		.exclusions = exclusions,
+		.assumptions = recording->assumptions,
+		.exclusions = recording->exclusions,
 		.isolation = recording->domain.isolation,
 		.complete = r == 0,
 	};
-	size_t n = 0;
-
-	assumptions[n++] = "CPUID, RDRAND and RDSEED answer as on the recording CPU";
+	recording->exclusions[0] = "x87 instruction and data pointers";
+	recording->assumptions[n++] = "CPUID, RDRAND and RDSEED answer as on the recording CPU";
 	if (rec->guests.units_count > 0 && !host_allows(HOST_PERSONALITY))
-		assumptions[n++] = "address space layout was randomised";
+		recording->assumptions[n++] = "address space layout was randomised";
 	if (r == 0)
 		r = write_end(recording);
 	recording->events = writer_events(rec->writer);
-	if (r < 0) {
+	recording->bytes = writer_bytes(rec->writer);
+	if (r < 0)
 		writer_abandon(rec->writer);
-		return r;
-	}
-	return writer_close(rec->writer, &summary, &recording->path);
-}
-
-static int exit_code(uint32_t status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* Says why nothing could be recorded and gives the exit code. */
-static int explain_start(const struct recording *recording, int r)
-{
-	const char *command = recording->options.command[0];
-
-	if (r == -ENOENT) {
-		fprintf(stderr, "sworn: record: %s: not found; check the name and PATH\n", command);
-		return EXIT_NOT_FOUND;
-	}
-	if (r == -EACCES || r == -ENOEXEC || r == -EISDIR) {
-		fprintf(stderr, "sworn: record: %s: cannot be executed: %s\n", command, error_text(r));
-		return EXIT_NOT_EXECUTABLE;
-	}
-	fprintf(stderr, "sworn: record: %s: the domain could not be set up: %s\n", command, error_text(r));
-	return EXIT_SWORN;
+	else
+		r = writer_close(rec->writer, &recording->summary, &recording->path);
+	rec->writer = NULL;
+	return r;
 }
 
 static int prepare(struct recording *recording)
@@ -431,10 +419,13 @@ static int prepare(struct recording *recording)
 		return -ENOMEM;
 	sinks_bind_standard(rec->sinks);
 	r = arena_open(&rec->guests.arena);
-	if (r == 0)
-		r = open_writer(recording);
 	if (r < 0)
 		return r;
+	recording->stage = STAGE_TRACE;
+	r = open_writer(recording);
+	if (r < 0)
+		return r;
+	recording->stage = STAGE_START;
 	r = start(recording);
 	/* Only now: guests start with the limits that the user gave. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -442,10 +433,120 @@ static int prepare(struct recording *recording)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	rec->use_counter = strcmp(recording->options.preempt, "calls") != 0 && counter_usable();
-	if (r == 0 && !rec->use_counter && strcmp(recording->options.preempt, "pmu") == 0)
+	if (r == 0 && !rec->use_counter && strcmp(recording->options.preempt, "pmu") == 0) {
+		recording->stage = STAGE_COUNTER;
 		return SWORN_EHOST;
+	}
 	own_signals();
 	return r;
+}
+
+/* What can be said of the trace only by reading it again. */
+static void fill_trace(const struct recording *recording, struct report_trace *trace)
+{
+	int fd = recording->path ? open(recording->path, O_RDONLY | O_CLOEXEC) : -1;
+
+	trace->path = recording->path;
+	trace->bytes = recording->bytes;
+	if (fd < 0)
+		return;
+	report_digest(fd, trace->digest, &trace->bytes);
+	report_seal(fd, trace->seal);
+	close(fd);
+}
+
+/* `reason` NULL: all went well. */
+static int write_report(const struct recording *recording, const struct ending *ending, const char *reason)
+{
+	const struct recorder *rec = &recording->recorder;
+	struct report report = {
+		.kind = "record",
+		.status = ending ? ending_status(ending) : "unfinished",
+		.info = recording->info.argv ? &recording->info : NULL,
+		.summary = recording->summary.isolation ? &recording->summary : NULL,
+		.events = recording->events,
+		.units = rec->guests.units_count,
+		.isolation = recording->domain.isolation[0] ? recording->domain.isolation : NULL,
+		.verdict = !ending ? "unfinished" : ending->error == 0 ? "recorded" : "failed",
+		.code = ending ? ending_code(ending) : RECORD_FAILED,
+		.checked_of = recording->events,
+		.reason = reason,
+	};
+	char *text;
+	size_t length;
+	int r;
+
+	if (recording->report.fd < 0 || (!ending && !recording->report.is_file))
+		return 0;
+	if (ending && ending->error == 0) {
+		report.ended = true;
+		report.exit = ending->wait_status;
+		memcpy(report.state, recording->state, DIGEST_BYTES);
+		memcpy(report.outputs, recording->outputs, sizeof(report.outputs));
+	}
+	fill_trace(recording, &report.trace);
+	report_usage(&report, recording->started_ns, RUSAGE_SELF);
+	report.bytes = report.trace.bytes;
+	r = report_format(&report, &text, &length);
+	if (r < 0)
+		return r;
+	r = report_write(&recording->report, text, length);
+	free(text);
+	return r;
+}
+
+/* The report says already what holds if this process does not live to say more. 0 or an exit code. */
+static int open_report(struct recording *recording)
+{
+	int r = report_open(recording->options.report, &recording->report);
+
+	if (r == 0)
+		r = write_report(recording, NULL, "the recorder was ended before the command was");
+	if (r == 0)
+		return 0;
+	fprintf(stderr, "sworn record: the report %s cannot be written: %s; name another file with --report\n",
+		recording->options.report, error_text(r));
+	return RECORD_USAGE;
+}
+
+static int record(struct recording *recording)
+{
+	int r = prepare(recording);
+
+	if (r == 0) {
+		recording->stage = STAGE_RUN;
+		return finish(recording, run(recording));
+	}
+	if (recording->recorder.writer)
+		writer_abandon(recording->recorder.writer);
+	recording->recorder.writer = NULL;
+	return r;
+}
+
+/* Says how it came out and gives the exit code. */
+static int conclude(const struct recording *recording, int error)
+{
+	struct ending ending = {
+		.stage = recording->stage,
+		.error = error,
+		.command = recording->options.command[0],
+		.output = recording->options.output,
+		.path = recording->path,
+		.detail = recording->recorder.status,
+		.events = recording->events,
+		.wait_status = recording->recorder.command_status,
+	};
+	char text[PATH_BYTES_MAX + 512];
+	int r;
+
+	ending_describe(&ending, text, sizeof(text));
+	fprintf(stderr, "%s\n", text);
+	r = write_report(recording, &ending, error ? text : NULL);
+	if (r == 0)
+		return ending_code(&ending);
+	fprintf(stderr, "sworn record: the report %s cannot be written: %s; the trace is not affected\n",
+		recording->options.report, error_text(r));
+	return error ? ending_code(&ending) : RECORD_FAILED;
 }
 
 int cmd_record(int argc, char **argv)
@@ -456,29 +557,14 @@ int cmd_record(int argc, char **argv)
 
 	if (r != 0)
 		return r;
-	if (bad) {
-		fprintf(stderr, "sworn: record: SWORN_WITHOUT: unknown name '%s'\n", bad);
-		return EXIT_USAGE;
-	}
-	if (sodium_init() < 0)
-		return EXIT_SWORN;
-	r = prepare(&recording);
-	if (r < 0) {
-		int code = explain_start(&recording, r);
-
-		if (recording.recorder.writer)
-			writer_abandon(recording.recorder.writer);
-		return code;
-	}
-	r = finish(&recording, run(&recording));
-	if (r < 0) {
-		fprintf(stderr, "sworn: record: %s: recording ended at event %" PRIu64 ": %s%s%s\n",
-			recording.options.command[0], recording.events, error_text(r),
-			recording.recorder.status ? ": " : "", recording.recorder.status ? recording.recorder.status : "");
-		return EXIT_SWORN;
-	}
-	guests_release(&recording.recorder.guests);
-	fprintf(stderr, "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s\n", recording.events,
-		recording.path, recording.options.output ? " " : "", recording.options.output ? recording.path : "");
-	return exit_code(recording.recorder.command_status);
+	if (bad)
+		return usage("SWORN_WITHOUT has the unknown name ", bad);
+	recording.started_ns = report_now_ns();
+	r = open_report(&recording);
+	if (r != 0)
+		return r;
+	r = sodium_init() < 0 ? -ENOMEM : record(&recording);
+	if (r == 0)
+		guests_release(&recording.recorder.guests);
+	return conclude(&recording, r);
 }

@@ -215,6 +215,8 @@ static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t sta
 		if (thread->record->robust_words[i].object)
 			words[shared++] = thread->record->robust_words[i];
 	}
+	if (process->space->floating == thread->number)
+		process->space->floating = 0;
 	record_thread_release(thread);
 	guest_exit(&rec->guests, thread);
 	for (size_t i = 0; r == 0 && i < shared; i++)

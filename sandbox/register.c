@@ -35,6 +35,8 @@
 
 #define COMPONENT_X87 0
 #define COMPONENT_SSE 1
+#define COMPONENT_OPMASK 5
+#define COMPONENT_HI16_ZMM 7
 #define COMPONENTS 63
 #define X87_BYTES (ST_OFFSET - 8 + ST_COUNT * 16)
 #define SSE_BYTES (4 + XMM_BYTES)
@@ -231,26 +233,45 @@ int vector_get(pid_t tid, uint8_t *buffer, size_t *ret_length)
 	return canonical_xsave(area, io.iov_len, UINT64_MAX, buffer, ret_length);
 }
 
+/* Sets one byte of a component that is all zero, and marks it in use. */
+static bool mark(const struct layout *layout, unsigned int number, uint32_t byte, uint8_t *area)
+{
+	bool legacy = number == COMPONENT_SSE;
+	uint32_t start = legacy ? XMM_OFFSET : layout->offset[number];
+	uint32_t length = legacy ? XMM_BYTES : layout->length[number];
+	uint64_t mask = word_at(area, HEADER_OFFSET);
+
+	if (!(layout->components >> number & 1) || byte >= length)
+		return false;
+	if (mask >> number & 1) {
+		for (uint32_t i = 0; i < length; i++) {
+			if (area[start + i])
+				return false;
+		}
+	} else {
+		memset(area + start, 0, length);
+	}
+	area[start + byte] = 1;
+	mask |= 1ULL << number;
+	memcpy(area + HEADER_OFFSET, &mask, sizeof(mask));
+	return true;
+}
+
 int vector_mark(pid_t tid)
 {
-	static const uint8_t zeros[XMM_BYTES];
 	const struct layout *layout = layout_get();
 	uint8_t area[VECTOR_BYTES_MAX];
 	struct iovec io = { area, layout->area_bytes };
-	uint64_t mask;
+	bool changed;
 
 	if (layout->area_bytes < EXTENDED_OFFSET || layout->area_bytes > sizeof(area))
 		return 0;
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)(intptr_t)layout->regset, &io) < 0)
 		return ptrace_error();
-	mask = word_at(area, HEADER_OFFSET);
-	if (mask >> COMPONENT_SSE & 1 && memcmp(area + XMM_OFFSET, zeros, XMM_BYTES) != 0)
-		return 0;
-	memset(area + XMM_OFFSET, 0, XMM_BYTES);
-	area[XMM_OFFSET + XMM_BYTES - 16] = 1;
-	mask |= 1ULL << COMPONENT_SSE;
-	memcpy(area + HEADER_OFFSET, &mask, sizeof(mask));
-	if (ptrace(PTRACE_SETREGSET, tid, (void *)(intptr_t)layout->regset, &io) < 0)
+	changed = mark(layout, COMPONENT_SSE, 15 * 16, area);
+	changed |= mark(layout, COMPONENT_OPMASK, 7 * 8, area);
+	changed |= mark(layout, COMPONENT_HI16_ZMM, 15 * 64, area);
+	if (changed && ptrace(PTRACE_SETREGSET, tid, (void *)(intptr_t)layout->regset, &io) < 0)
 		return ptrace_error();
 	return 0;
 }

@@ -26,8 +26,8 @@ int vector_get(pid_t tid, uint8_t *buffer, size_t *ret_length);
  * SWORN_EHOST when this CPU lacks a component; SWORN_EFORMAT for malformed bytes (they come from a trace). */
 int vector_set(pid_t tid, const uint8_t *bytes, size_t length);
 /*
- * Sets XMM15 to 1 when every XMM register is zero. Whether all-zero registers count as in use changes on some
- * CPUs (AMD family 19h) with every context switch, and XSAVEC in the guest shows it. For the moments at which the
+ * Sets XMM15, k7 and ZMM31 to 1 where their components are all zero. Whether all-zero components count as in use changes on
+ * some CPUs (AMD family 19h) with every context switch, and XSAVEC in the guest shows it. For the moments at which the
  * kernel made the state initial (exec, the start of a handler): no ABI promises zeros there.
  */
 int vector_mark(pid_t tid);

@@ -1,0 +1,130 @@
+#include "report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "../traces/error.h"
+
+struct cause {
+	int error;
+	const char *status, *advice;
+};
+
+/* What ended a command that ran. The last row is for everything else. */
+static const struct cause causes[] = {
+	{SWORN_ENEEDSPMU, "needs_pmu",
+	 "a thread waits for another by computing; record on a host with hardware counters that this user may use "
+	 "(sysctl kernel.perf_event_paranoid=2)"},
+	{-ENOSPC, "disk_full", "free space there, or name another place with -o or --store"},
+	{-EDQUOT, "disk_full", "free some of your quota, or name another place with -o or --store"},
+	{-EFBIG, "disk_full", "raise the file size limit (ulimit -f), or name another place with -o or --store"},
+	{SWORN_EDEADLOCK, "deadlock", "run the command without sworn to see whether it hangs there too"},
+	{SWORN_EREFUSED, "refused", "the command needs something that cannot be recorded; leave it out of the run"},
+	{SWORN_EHOST, "failed", "record on another host"},
+	{-ENOMEM, "memory", "record with more memory"},
+	{0, "failed", "record it again; strace -f shows what the command does there"},
+};
+
+static const struct cause *find_cause(int error)
+{
+	const struct cause *cause = causes;
+
+	while (cause->error && cause->error != error)
+		cause++;
+	return cause;
+}
+
+static bool is_not_executable(int error)
+{
+	return error == -EACCES || error == -ENOEXEC || error == -EISDIR || error == -ENOTDIR;
+}
+
+const char *ending_status(const struct ending *ending)
+{
+	if (ending->error == 0)
+		return "ok";
+	switch (ending->stage) {
+	case STAGE_SETUP:
+		return "setup";
+	case STAGE_TRACE:
+		return ending->error == -ENOSPC || ending->error == -EDQUOT ? "disk_full" : "setup";
+	case STAGE_START:
+		return ending->error == -ENOENT ? "not_found" : is_not_executable(ending->error) ? "not_executable" : "setup";
+	case STAGE_COUNTER:
+		return "needs_pmu";
+	case STAGE_RUN:
+		break;
+	}
+	return find_cause(ending->error)->status;
+}
+
+int ending_code(const struct ending *ending)
+{
+	int status = (int)ending->wait_status;
+
+	if (ending->error == 0)
+		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (ending->stage == STAGE_START && ending->error == -ENOENT)
+		return RECORD_NOT_FOUND;
+	if (ending->stage == STAGE_START && is_not_executable(ending->error))
+		return RECORD_NOT_EXECUTABLE;
+	return RECORD_FAILED;
+}
+
+static void describe_start(const struct ending *ending, char *text, size_t size)
+{
+	const char *error = error_text(ending->error);
+
+	if (ending->error == -ENOENT)
+		snprintf(text, size, "sworn record: %s: not found; check the name and PATH", ending->command);
+	else if (is_not_executable(ending->error))
+		snprintf(text, size, "sworn record: %s: cannot be executed: %s; check its permissions and format",
+			 ending->command, error);
+	else
+		snprintf(text, size, "sworn record: %s: the domain could not be set up: %s; ptrace(2) and seccomp(2) "
+				     "must be allowed here (kernel.yama.ptrace_scope below 3)",
+			 ending->command, error);
+}
+
+static void describe_run(const struct ending *ending, char *text, size_t size)
+{
+	const struct cause *cause = find_cause(ending->error);
+
+	snprintf(text, size, "sworn record: %s: recording ended at event %" PRIu64 ": %s%s%s (%s); %s", ending->command,
+		 ending->events, error_text(ending->error), ending->detail ? ": " : "",
+		 ending->detail ? ending->detail : "", cause->status, cause->advice);
+}
+
+void ending_describe(const struct ending *ending, char *ret_text, size_t size)
+{
+	const char *error = error_text(ending->error);
+
+	if (ending->error == 0) {
+		snprintf(ret_text, size, "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s",
+			 ending->events, ending->path, ending->output ? " " : "", ending->output ? ending->path : "");
+		return;
+	}
+	switch (ending->stage) {
+	case STAGE_SETUP:
+		snprintf(ret_text, size, "sworn record: nothing could be set up: %s; free memory and descriptors", error);
+		return;
+	case STAGE_TRACE:
+		snprintf(ret_text, size, "sworn record: %s: no trace can be written there: %s; name another place with %s",
+			 ending->output ? ending->output : "the store", error, ending->output ? "-o" : "--store or -o");
+		return;
+	case STAGE_START:
+		describe_start(ending, ret_text, size);
+		return;
+	case STAGE_COUNTER:
+		snprintf(ret_text, size, "sworn record: %s: --preempt pmu needs hardware counters, which this host or user "
+					 "lacks (needs_pmu); record with --preempt auto or calls",
+			 ending->command);
+		return;
+	case STAGE_RUN:
+		describe_run(ending, ret_text, size);
+		return;
+	}
+}
