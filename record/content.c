@@ -29,13 +29,16 @@ static struct known *known_slot(const struct stat *status, uint64_t base)
 	return &known[(key >> 20) % KNOWN_SLOTS];
 }
 
-static bool same_bytes(int fd, uint64_t base, const struct arena_blob *blob)
+/* Compares the part of the file that the mapping shows: nothing else of the blob is used through it. */
+static bool same_bytes(int fd, uint64_t base, const struct mapping *mapping, const struct arena_blob *blob)
 {
 	static uint8_t buffer[COMPARE_BYTES];
-	uint64_t done = 0;
+	uint64_t done = mapping->offset, end = mapping->offset + (mapping->end - mapping->start);
 
-	while (done < blob->length) {
-		size_t want = blob->length - done < COMPARE_BYTES ? (size_t)(blob->length - done) : COMPARE_BYTES;
+	if (end > blob->length)
+		end = blob->length;
+	while (done < end) {
+		size_t want = end - done < COMPARE_BYTES ? (size_t)(end - done) : COMPARE_BYTES;
 		ssize_t n = pread(fd, buffer, want, (off_t)(base + done));
 
 		if (n <= 0 || memcmp(buffer, blob->bytes + done, (size_t)n) != 0)
@@ -106,7 +109,7 @@ int record_content(struct recorder *rec, int fd, struct mapping *mapping, uint64
 	slot = known_slot(&status, base);
 	if (slot->device == status.st_dev && slot->inode == status.st_ino && slot->base == base &&
 	    slot->size == length && arena_find(rec->guests.arena, slot->digest, &blob) == 1 &&
-	    same_bytes(fd, base, &blob)) {
+	    same_bytes(fd, base, mapping, &blob)) {
 		memcpy(mapping->digest, slot->digest, DIGEST_BYTES);
 		return 0;
 	}

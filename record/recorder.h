@@ -60,6 +60,8 @@ struct record_thread {
 	bool held_raised;	   /* it was raised again and comes back as a stop */
 	struct registers boundary; /* registers when it was last resumed from a boundary */
 	uint64_t resumed_ns;	   /* when that was, monotonic */
+	uint64_t next_look_ns;	   /* when to look again whether it spins */
+	uint64_t lowest_ip, highest_ip; /* where it was found computing since */
 	int stat_fd;		   /* /proc/TID/stat, -1 until first used */
 	struct robust_word *robust_words; /* what its death may write */
 	size_t robust_count;

@@ -93,9 +93,12 @@ static void describe_run(const struct ending *ending, char *text, size_t size)
 {
 	const struct cause *cause = find_cause(ending->error);
 
-	snprintf(text, size, "sworn record: %s: recording ended at event %" PRIu64 ": %s%s%s (%s); %s", ending->command,
-		 ending->events, error_text(ending->error), ending->detail ? ": " : "",
-		 ending->detail ? ending->detail : "", cause->status, cause->advice);
+	int n = snprintf(text, size, "sworn record: %s: recording ended at event %" PRIu64 ": %s%s%s (%s); %s",
+			 ending->command, ending->events, error_text(ending->error), ending->detail ? ": " : "",
+			 ending->detail ? ending->detail : "", cause->status, cause->advice);
+
+	if (ending->output && n > 0 && (size_t)n < size)
+		snprintf(text + n, size - (size_t)n, "; the events so far are in %s.partial", ending->output);
 }
 
 void ending_describe(const struct ending *ending, char *ret_text, size_t size)

@@ -16,6 +16,7 @@
 
 #define YIELDS_BEFORE_LOOK 2
 #define SPIN_PATIENCE_NS 10000000000ULL /* computation without a call while others who share its memory wait */
+#define SPIN_CODE_BYTES 1024
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 
@@ -379,6 +380,9 @@ static int resume(struct recorder *rec, struct thread *thread)
 	if (!own->in_call && !own->no_event) {
 		own->boundary = thread->registers;
 		own->resumed_ns = now_ns();
+		own->next_look_ns = 0;
+		own->lowest_ip = UINT64_MAX;
+		own->highest_ip = 0;
 	}
 	r = stop_resume(thread, own->request, own->deliver);
 	own->deliver = 0;
@@ -508,6 +512,8 @@ static int look_for_spin(struct recorder *rec, struct thread *thread)
 	if ((r < 0 && r != -ECHILD) || thread->run != RUN_USER)
 		return r == -ECHILD ? 0 : r;
 	shared = keeps_others_waiting(rec, thread);
+	if ((shared || own->held.signal) && now_ns() < own->next_look_ns)
+		return 0;
 	if (!shared && !own->held.signal && !schedule_others_ready(rec, thread))
 		return 0;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
@@ -545,7 +551,14 @@ static int look_for_spin(struct recorder *rec, struct thread *thread)
 		end_turn(rec, thread);
 		return own->held.signal ? record_held_here(rec, thread) : 0;
 	}
-	if (now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
+	if (thread->registers.rip < own->lowest_ip)
+		own->lowest_ip = thread->registers.rip;
+	if (thread->registers.rip > own->highest_ip)
+		own->highest_ip = thread->registers.rip;
+	/* Looking costs: the longer it computes, the less often. */
+	own->next_look_ns = now_ns() + (now_ns() - own->resumed_ns) / 2;
+	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
+	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES || now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
 		return 0;
 	rec->status = "needs_pmu";
 	return SWORN_ENEEDSPMU;

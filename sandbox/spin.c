@@ -53,24 +53,41 @@ static int step(struct thread *thread, int *ret_status)
 	return stop_get_registers(thread);
 }
 
+/* Steps until the registers are `start` again: the number of steps in *ret_steps, 0 when they do not come back. */
+static int step_round(struct thread *thread, const struct registers *start, int *ret_steps, int *ret_status)
+{
+	*ret_steps = 0;
+	for (int i = 1; i <= SPIN_STEPS_MAX; i++) {
+		int r = step(thread, ret_status);
+
+		if (r != 0)
+			return r;
+		if (same_registers(&thread->registers, start)) {
+			*ret_steps = i;
+			return 0;
+		}
+	}
+	return 0;
+}
+
 int spin_find(const struct guests *guests, struct thread *thread, int *ret_status)
 {
 	const struct registers start = thread->registers;
 	uint8_t before[DIGEST_BYTES], after[DIGEST_BYTES];
-	int r = guest_state(guests, thread, PAGE_XXH3, true, before);
+	int steps, r = step_round(thread, &start, &steps, ret_status);
 
-	for (int i = 0; r == 0 && i < SPIN_STEPS_MAX; i++) {
-		r = step(thread, ret_status);
-		if (r != 0)
-			return r;
-		if (!same_registers(&thread->registers, &start))
-			continue;
-		r = guest_state(guests, thread, PAGE_XXH3, true, after);
-		if (r < 0)
-			return r;
-		return memcmp(before, after, sizeof(before)) == 0 ? 0 : 2;
-	}
-	return r < 0 ? r : 2;
+	if (r != 0 || steps == 0)
+		return r != 0 ? r : 2;
+	/* One more round, to see whether memory stays as it is, too. */
+	r = guest_state(guests, thread, PAGE_XXH3, true, before);
+	if (r == 0)
+		r = step_round(thread, &start, &steps, ret_status);
+	if (r != 0 || steps == 0)
+		return r != 0 ? r : 2;
+	r = guest_state(guests, thread, PAGE_XXH3, true, after);
+	if (r < 0)
+		return r;
+	return memcmp(before, after, sizeof(before)) == 0 ? 0 : 2;
 }
 
 static int set_breakpoint(struct thread *thread, uint64_t address)
