@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -11,20 +10,12 @@
 #include <unistd.h>
 
 #include "../sandbox/host.h"
-#include "../traces/digest.h"
 #include "../traces/error.h"
 #include "../traces/store.h"
 #include "replay.h"
-#include "replayer.h"
+#include "report.h"
 
-enum verdict_code {
-	CODE_IDENTICAL = 0,
-	CODE_DIVERGED = 1,
-	CODE_USAGE = 2,
-	CODE_UNKNOWN = 3,
-	CODE_NOTHING = 4,
-	CODE_INTEGRITY = 5,
-};
+#define JOBS_MAX 1024
 
 static const char help[] =
 	"usage: sworn replay [OPTIONS] [TRACE]\n"
@@ -36,7 +27,8 @@ static const char help[] =
 	"\n"
 	"  --show-output    print what the program wrote to standard output and error\n"
 	"  --store DIR      the store (default: $XDG_DATA_HOME/sworn/store)\n"
-	"  --report FILE    write a JSON report (- for standard output)\n"
+	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
+	"  -j, --jobs N     at most N workers; the units of a trace share one worker in this version, whatever N is\n"
 	"\n"
 	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell, 4 no trace, 5 integrity or truncation.\n";
 
@@ -48,12 +40,10 @@ struct options {
 struct run {
 	struct options options;
 	struct replayer replayer;
-	struct trace_report trace;
-	struct domain_report domain;
-	char *name;
-	int fd, blobs_fd, report_fd, store_fd;
-	const char *verdict;
-	char reason[512];
+	struct outcome outcome;
+	struct report_file report;
+	FILE *out; /* where people read the verdict */
+	int fd, blobs_fd, store_fd;
 };
 
 static volatile sig_atomic_t ticks;
@@ -64,6 +54,21 @@ static void on_tick(int signal)
 	ticks = ticks + 1;
 }
 
+static int usage(const char *problem, const char *detail)
+{
+	fprintf(stderr, "sworn replay: %s%s; `sworn replay --help` lists the options\n", problem, detail);
+	return CODE_USAGE;
+}
+
+static bool is_number(const char *text, long max)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	return end != text && *end == '\0' && number >= 1 && number <= max;
+}
+
+/* 0 to go on, 1 when help was printed, else usage()'s. */
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
@@ -72,12 +77,12 @@ static int parse(int argc, char **argv, struct options *ret)
 	};
 	int c;
 
-	*ret = (struct options){0};
-	while ((c = getopt_long(argc, argv, "hj:", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":hj:", longs, NULL)) != -1) {
 		switch (c) {
 		case 'h':
 			fputs(help, stdout);
-			exit(0);
+			return 1;
 		case 'D':
 			ret->store = optarg;
 			break;
@@ -88,44 +93,63 @@ static int parse(int argc, char **argv, struct options *ret)
 			ret->show_output = true;
 			break;
 		case 'j':
+			if (!is_number(optarg, JOBS_MAX))
+				return usage("-j wants a number of workers, not ", optarg);
 			break;
+		case ':':
+			return usage("a value is missing after ", argv[optind - 1]);
 		default:
-			return CODE_USAGE;
+			return usage("unknown option ", argv[optind - 1]);
 		}
 	}
 	ret->trace = argv[optind];
-	if (ret->trace && argv[optind + 1]) {
-		fputs("sworn: replay: one trace at a time\n", stderr);
-		return CODE_USAGE;
-	}
+	if (ret->trace && argv[optind + 1])
+		return usage("one trace at a time, not also ", argv[optind + 1]);
+	if (ret->show_output && ret->report && !strcmp(ret->report, "-"))
+		return usage("--show-output and --report - both want standard output", "");
 	return 0;
+}
+
+/* The report says already what holds if this process does not live to say more. */
+static int open_report(struct run *run)
+{
+	struct outcome cut_off = {
+		.name = run->options.trace,
+		.error = SWORN_EGONE,
+		.reason = "the replay was ended before it came to a verdict",
+		.started_ns = run->outcome.started_ns,
+	};
+	int r = report_open(run->options.report, &run->report);
+
+	run->out = run->report.fd == STDOUT_FILENO ? stderr : stdout;
+	if (r == 0 && run->report.is_file)
+		r = outcome_report(&run->report, &cut_off);
+	if (r == 0)
+		return 0;
+	fprintf(stderr, "sworn replay: the report %s cannot be written: %s; name another file with --report\n",
+		run->options.report, error_text(r));
+	return CODE_USAGE;
 }
 
 /* Everything that needs the host's files, before privileges are dropped and the first byte is parsed. */
 static int open_files(struct run *run)
 {
-	run->store_fd = run->blobs_fd = run->report_fd = -1;
+	char *name = NULL;
+
+	run->store_fd = run->blobs_fd = -1;
 	if (!run->options.trace || run->options.trace[0] == '@' || run->options.store)
 		run->store_fd = store_open(run->options.store);
-	run->fd = store_trace(run->store_fd, run->options.trace, &run->name);
+	run->fd = store_trace(run->store_fd, run->options.trace, &name);
 	if (run->fd < 0) {
-		fprintf(stderr, "sworn: replay: %s: %s; record one first: sworn record -- COMMAND\n",
-			run->options.trace ? run->options.trace : "@latest", error_text(run->fd));
-		return CODE_NOTHING;
+		snprintf(run->outcome.reason, sizeof(run->outcome.reason), "it cannot be opened: %s", error_text(run->fd));
+		run->outcome.name = run->options.trace;
+		return run->fd;
 	}
+	run->outcome.name = name;
 	if (run->store_fd < 0)
 		run->store_fd = store_open(NULL);
 	if (run->store_fd >= 0)
 		run->blobs_fd = store_blobs(run->store_fd);
-	if (run->options.report && strcmp(run->options.report, "-") != 0) {
-		run->report_fd = open(run->options.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (run->report_fd < 0) {
-			fprintf(stderr, "sworn: replay: %s: %s\n", run->options.report, strerror(errno));
-			return CODE_USAGE;
-		}
-	} else if (run->options.report) {
-		run->report_fd = STDOUT_FILENO;
-	}
 	return 0;
 }
 
@@ -133,7 +157,7 @@ static int enter_domain(struct run *run)
 {
 	int keep[8], lock, cpu, r;
 	size_t count = 0;
-	const int wanted[] = {run->fd, run->blobs_fd, run->report_fd};
+	const int wanted[] = {run->fd, run->blobs_fd, run->report.fd};
 
 	host_pin(&lock, &cpu);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -142,40 +166,35 @@ static int enter_domain(struct run *run)
 	}
 	if (lock > STDERR_FILENO)
 		keep[count++] = lock;
-	r = replay_domain_enter(keep, count, 0, 0, &run->domain);
+	fflush(NULL);
+	r = replay_domain_enter(keep, count, 0, 0, &run->outcome.domain);
 	if (r == 0)
 		r = arena_open(&run->replayer.guests.arena);
-	return r < 0 ? r : object_arena_open(&run->replayer.objects);
+	if (r == 0)
+		r = object_arena_open(&run->replayer.objects);
+	if (r == 0)
+		return 0;
+	snprintf(run->outcome.reason, sizeof(run->outcome.reason), "the replay domain could not be set up: %s",
+		 error_text(r));
+	return SWORN_EHOST;
 }
 
-static int code_of(struct run *run, int r)
+/* What and where, for an error that is no divergence. */
+static void explain(struct run *run, const struct event *event, int error)
 {
-	switch (r) {
-	case 0:
-		run->verdict = "identical";
-		return CODE_IDENTICAL;
-	case SWORN_EDIVERGED:
-		run->verdict = "diverged";
-		return CODE_DIVERGED;
-	case SWORN_ETRUNCATED:
-		run->verdict = "truncated";
-		return CODE_INTEGRITY;
-	case SWORN_EINTEGRITY:
-	case SWORN_EFORMAT:
-	case SWORN_EREFUSED:
-	case SWORN_ELIMIT:
-	case SWORN_EBLOB:
-		run->verdict = "refused";
-		return CODE_INTEGRITY;
-	default:
-		run->verdict = "could not tell";
-		return CODE_UNKNOWN;
-	}
+	char text[DESCRIPTION_BYTES] = "the end";
+
+	if (event)
+		describe_event(event, text, sizeof(text));
+	snprintf(run->outcome.reason, sizeof(run->outcome.reason), "at event %s: %s", text,
+		 error == -EOVERFLOW ? "the counter's interrupt came too late to stop where the recording did" :
+				       error_text(error));
 }
 
 static int play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
+	bool progress = isatty(STDERR_FILENO);
 	struct event event;
 	int r, shown = 0;
 
@@ -183,13 +202,15 @@ static int play(struct run *run)
 		r = replayer_play(rep, &event);
 		if (r < 0)
 			break;
-		if (ticks > shown && isatty(STDERR_FILENO)) {
+		if (progress && ticks > shown) {
 			shown = ticks;
-			fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " events", rep->played, run->trace.events);
+			fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " events", rep->played, run->outcome.trace.events);
 		}
 	}
 	if (shown)
 		fputs("\r\033[K", stderr);
+	if (r < 0 && r != SWORN_EDIVERGED)
+		explain(run, rep->event, r);
 	return r < 0 ? r : replayer_finish(rep);
 }
 
@@ -207,92 +228,98 @@ static void follow_cpu(const struct trace_info *info)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+static int open_trace(struct run *run)
+{
+	struct outcome *outcome = &run->outcome;
+	struct replayer *rep = &run->replayer;
+	uint64_t bytes;
+	int r = reader_open(run->fd, run->blobs_fd, &rep->reader);
+
+	if (run->report.fd >= 0)
+		report_digest(run->fd, outcome->file_digest, &bytes);
+	if (r == 0)
+		r = reader_check(rep->reader, &outcome->trace, NULL, NULL);
+	if (r < 0) {
+		snprintf(outcome->reason, sizeof(outcome->reason), "%s",
+			 outcome->trace.reason[0] ? outcome->trace.reason : error_text(r));
+		return r;
+	}
+	if (outcome->trace.completeness != COMPLETE_YES) {
+		snprintf(outcome->reason, sizeof(outcome->reason), "the recording is not complete");
+		return SWORN_ETRUNCATED;
+	}
+	if (reader_summary(rep->reader)->requires_pmu && !counter_usable()) {
+		snprintf(outcome->reason, sizeof(outcome->reason),
+			 "the trace has turns cut by a hardware counter, which this host lacks");
+		return SWORN_ENEEDSPMU;
+	}
+	return 0;
+}
+
 static int check_and_play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
 	struct sigaction tick = {.sa_handler = on_tick};
 	struct itimerval second = {{1, 0}, {1, 0}};
-	int r = reader_open(run->fd, run->blobs_fd, &rep->reader);
+	int r = open_trace(run);
 
-	if (r == 0)
-		r = reader_check(rep->reader, &run->trace, NULL, NULL);
-	if (r < 0) {
-		snprintf(run->reason, sizeof(run->reason), "%s", run->trace.reason[0] ? run->trace.reason : error_text(r));
+	if (r < 0)
 		return r;
-	}
-	if (run->trace.completeness != COMPLETE_YES) {
-		snprintf(run->reason, sizeof(run->reason), "the recording is not complete");
-		return SWORN_ETRUNCATED;
-	}
-	if (reader_summary(rep->reader)->requires_pmu && !counter_usable()) {
-		snprintf(run->reason, sizeof(run->reason), "the trace has turns cut by a hardware counter, which this host lacks");
-		return SWORN_ENEEDSPMU;
-	}
 	follow_cpu(reader_info(rep->reader));
 	rep->seed = reader_info(rep->reader)->seed;
 	rep->argv = reader_info(rep->reader)->argv;
 	sigaction(SIGALRM, &tick, NULL);
 	setitimer(ITIMER_REAL, &second, NULL);
-	r = play(run);
-	if (r < 0 && r != SWORN_EDIVERGED)
-		snprintf(run->reason, sizeof(run->reason), "event %" PRIu64 ": %s", rep->played, error_text(r));
-	return r;
+	return play(run);
 }
 
-static void print_divergence(const struct divergence *d)
+/* Says it, in the report too, and gives the exit code. */
+static int conclude(struct run *run)
 {
-	printf("  first difference: event %" PRIu64 ", tenant default, unit %u, thread %u, %s: %s\n", d->event, d->unit,
-	       d->thread, d->call, d->where);
-	printf("    expected  %s\n    actual    %s\n", d->expected, d->actual);
-	if (d->previous_count)
-		puts("  events before:");
-	for (size_t i = 0; i < d->previous_count; i++)
-		printf("    %s\n", d->previous[i]);
-	if (d->backtrace)
-		printf("  guest:\n    %s\n", d->backtrace);
+	int code = (int)outcome_code(run->outcome.error), r;
+
+	outcome_print(run->out, &run->outcome);
+	r = fflush(run->out) == 0 ? 0 : -errno;
+	if (r == 0)
+		r = outcome_report(&run->report, &run->outcome);
+	if (r == 0)
+		return code;
+	fprintf(stderr, "sworn replay: the verdict or its report cannot be written: %s; check the space and permissions "
+			"there\n",
+		error_text(r));
+	return code == CODE_IDENTICAL ? CODE_UNKNOWN : code;
 }
 
-static void print_report(const struct run *run)
+static int run_replay(struct run *run)
 {
-	const struct replayer *rep = &run->replayer;
-	char state[DIGEST_HEX_BYTES] = "-";
+	struct replayer *rep = &run->replayer;
+	int r = open_files(run);
 
-	if (rep->ended)
-		digest_hex(rep->state, state);
-	printf("tenant default: %" PRIu64 " of %" PRIu64 " events, %u units, %" PRIu64 " checkpoints, state %s%s: %s\n",
-	       rep->played, run->trace.events, rep->guests.units_count, rep->checkpoints, rep->ended ? "sha256:" : "",
-	       state, run->verdict);
-	if (run->reason[0])
-		printf("  %s\n", run->reason);
-	if (rep->divergence.found)
-		print_divergence(&rep->divergence);
-	fflush(stdout);
+	if (r < 0)
+		return r;
+	run->outcome.replayer = rep;
+	rep->show_output = run->options.show_output;
+	rep->sinks = sinks_new();
+	r = rep->sinks ? enter_domain(run) : -ENOMEM;
+	return r < 0 ? r : check_and_play(run);
 }
 
 int cmd_replay(int argc, char **argv)
 {
 	static struct run run;
 	const char *bad = host_check();
-	int r = parse(argc, argv, &run.options), code;
+	int r = parse(argc, argv, &run.options);
 
 	if (r != 0)
-		return r;
-	if (bad) {
-		fprintf(stderr, "sworn: replay: SWORN_WITHOUT: unknown name '%s'\n", bad);
-		return CODE_USAGE;
-	}
-	r = open_files(&run);
+		return r == 1 ? 0 : r;
+	if (bad)
+		return usage("SWORN_WITHOUT has the unknown name ", bad);
+	run.outcome.started_ns = report_now_ns();
+	r = open_report(&run);
 	if (r != 0)
 		return r;
-	run.replayer.show_output = run.options.show_output;
-	run.replayer.sinks = sinks_new();
-	r = run.replayer.sinks ? enter_domain(&run) : -ENOMEM;
-	if (r < 0) {
-		fprintf(stderr, "sworn: replay: the replay domain could not be set up: %s\n", error_text(r));
-		return CODE_UNKNOWN;
-	}
-	code = code_of(&run, check_and_play(&run));
-	print_report(&run);
+	run.outcome.error = run_replay(&run);
+	r = conclude(&run);
 	replayer_release(&run.replayer);
-	return code;
+	return r;
 }

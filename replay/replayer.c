@@ -12,12 +12,38 @@
 #include "../traces/digest.h"
 #include "../traces/error.h"
 
+/* What the event is called in a report: its call's name where it is about a call. */
+static const char *event_title(const struct event *event)
+{
+	const struct row *row = event ? syscall_row(event->nr) : NULL;
+
+	if (!event)
+		return "end";
+	switch (event->kind) {
+	case EVENT_CALL:
+	case EVENT_PART:
+	case EVENT_EXEC:
+	case EVENT_CLONE:
+	case EVENT_SIGRETURN:
+	case EVENT_REFUSED:
+		return row && event->ip ? row->name : event_kind_name(event->kind);
+	case EVENT_TURN:
+	case EVENT_EXIT:
+	case EVENT_SIGNAL:
+	case EVENT_TRAP:
+	case EVENT_CHECKPOINT:
+	case EVENT_MEMORY:
+	case EVENT_END:
+		break;
+	}
+	return event_kind_name(event->kind);
+}
+
 int diverge(struct replayer *rep, const char *where, const char *expected, const char *actual)
 {
 	struct divergence *d = &rep->divergence;
 	const struct event *event = rep->event;
 	struct thread *thread = event ? guest_by_number(&rep->guests, event->thread) : NULL;
-	const struct row *row = event ? syscall_row(event->nr) : NULL;
 
 	if (d->found)
 		return SWORN_EDIVERGED;
@@ -25,13 +51,14 @@ int diverge(struct replayer *rep, const char *where, const char *expected, const
 	d->event = event ? event->number : rep->played;
 	d->thread = event ? event->thread : 0;
 	d->unit = thread ? thread->process->unit->number : 0;
-	snprintf(d->call, sizeof(d->call), "%s", row && event->ip ? row->name : event ? event_kind_name(event->kind) : "end");
+	snprintf(d->call, sizeof(d->call), "%s", event_title(event));
 	snprintf(d->where, sizeof(d->where), "%s", where);
 	snprintf(d->expected, sizeof(d->expected), "%s", expected);
 	snprintf(d->actual, sizeof(d->actual), "%s", actual);
 	for (uint64_t i = rep->history_next > PREVIOUS_EVENTS ? rep->history_next - PREVIOUS_EVENTS : 0;
 	     i < rep->history_next; i++)
-		memcpy(d->previous[d->previous_count++], rep->history[i % PREVIOUS_EVENTS], 128);
+		describe_event(&rep->history[i % PREVIOUS_EVENTS].event, d->previous[d->previous_count++],
+			       DESCRIPTION_BYTES);
 	if (thread)
 		d->backtrace = replay_backtrace(rep, thread);
 	return SWORN_EDIVERGED;
@@ -114,9 +141,10 @@ static int check_registers(struct replayer *rep, struct thread *thread)
 	for (unsigned int i = 0; call->row && i < row_args(call->row); i++) {
 		uint64_t actual = row_argument(call->row, i, call->args);
 
-		snprintf(where, sizeof(where), "argument %u", i);
-		if (actual != event->args[i])
-			return diverge_number(rep, where, event->args[i], actual);
+		if (actual == event->args[i])
+			continue;
+		snprintf(where, sizeof(where), "argument %u (%s)", i, call->row->args[i].name);
+		return diverge_number(rep, where, event->args[i], actual);
 	}
 	if (call->ip != event->ip)
 		return diverge_number(rep, "instruction pointer", event->ip, call->ip);
@@ -128,8 +156,7 @@ static int check_registers(struct replayer *rep, struct thread *thread)
 int replay_to_call(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
-	const struct row *expected, *actual;
-	char a[64], b[64];
+	char a[DESCRIPTION_BYTES], b[DESCRIPTION_BYTES];
 	int r = replay_to_stop(rep, thread);
 
 	if (r < 0)
@@ -138,10 +165,8 @@ int replay_to_call(struct replayer *rep, struct thread *thread)
 		return describe_stop(rep, thread, thread->stop_status);
 	if (thread->call.nr == event->nr)
 		return check_registers(rep, thread);
-	expected = syscall_row(event->nr);
-	actual = syscall_row(thread->call.nr);
-	snprintf(a, sizeof(a), "%s (%u)", expected ? expected->name : "?", event->nr);
-	snprintf(b, sizeof(b), "%s (%u)", actual ? actual->name : "?", thread->call.nr);
+	describe_call(event, a, sizeof(a));
+	replay_describe(thread, b, sizeof(b));
 	return diverge(rep, "call number", a, b);
 }
 
@@ -327,7 +352,7 @@ int replayer_play(struct replayer *rep, const struct event *event)
 		r = diverge(rep, "stop", event_kind_name(event->kind), "the guest died");
 	if (r < 0)
 		return r;
-	replay_describe(event, rep->history[rep->history_next++ % PREVIOUS_EVENTS], sizeof(rep->history[0]));
+	describe_keep(event, &rep->history[rep->history_next++ % PREVIOUS_EVENTS]);
 	rep->played++;
 	rep->event = NULL;
 	return 0;

@@ -11,6 +11,7 @@
 #include "../sandbox/guest.h"
 #include "../sandbox/sink.h"
 #include "../sandbox/stop.h"
+#include "../traces/describe.h"
 #include "../traces/reader.h"
 
 #define DIVERGENCE_TEXT 512
@@ -25,7 +26,7 @@ struct divergence {
 	char call[64];
 	char where[64]; /* which check: "call number", "argument 2", ... */
 	char expected[DIVERGENCE_TEXT], actual[DIVERGENCE_TEXT];
-	char previous[PREVIOUS_EVENTS][128];
+	char previous[PREVIOUS_EVENTS][DESCRIPTION_BYTES];
 	size_t previous_count;
 	char *backtrace; /* owned; lines, or NULL */
 };
@@ -51,7 +52,7 @@ struct replayer {
 	size_t image_count, image_capacity;
 	uint64_t image_bytes;
 	bool show_output;
-	char history[PREVIOUS_EVENTS][128];
+	struct past_event history[PREVIOUS_EVENTS];
 	uint64_t history_next;
 };
 
@@ -104,9 +105,10 @@ void replay_kill(struct replayer *rep, struct process *process);
 /* Frees the bytes kept for an EXEC. */
 void replay_forget_image(struct replayer *rep);
 
-/* A one-line text of the event for reports. */
-void replay_describe(const struct event *event, char *buffer, size_t length);
-/* Backtrace of a stopped thread with symbols where they can be found; owned text or NULL. */
+/* A text of the call at whose entry the thread stands, for reports. */
+void replay_describe(struct thread *thread, char *ret_text, size_t size);
+/* Backtrace of a stopped thread, a line per frame, with symbols where its files have some; owned text,
+ * printable, or NULL. The thread cannot go on afterwards: reading may have grown its stack. */
 char *replay_backtrace(struct replayer *rep, struct thread *thread);
 
 #endif

@@ -1,52 +1,252 @@
-/* What replay says about events and guests, for people. */
+#include "report.h"
+
+#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "replayer.h"
+#include "../traces/digest.h"
+#include "../traces/error.h"
 
-#define BACKTRACE_BYTES 1024
+#define LINES_MAX 128
 
-void replay_describe(const struct event *event, char *buffer, size_t length)
+struct verdict {
+	int error;
+	enum verdict_code code;
+	const char *text, *advice;
+};
+
+static const struct verdict verdicts[] = {
+	{0, CODE_IDENTICAL, "identical", NULL},
+	{SWORN_EDIVERGED, CODE_DIVERGED, "diverged",
+	 "make sure with `sworn verify` that nobody changed the trace; if so, the program depended on something that "
+	 "was not recorded: look at what it did between the last event and the difference"},
+	{SWORN_ENOTRACE, CODE_NOTHING, "no trace", "record one first: sworn record -- COMMAND"},
+	{-ENOENT, CODE_NOTHING, "no trace", "check the name, or record one first: sworn record -- COMMAND"},
+	{SWORN_ETRUNCATED, CODE_INTEGRITY, "truncated",
+	 "the recording did not finish, or the file was cut; record again, or copy the whole file again"},
+	{SWORN_EINTEGRITY, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy"},
+	{SWORN_EFORMAT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy"},
+	{SWORN_EREFUSED, CODE_INTEGRITY, "refused",
+	 "do not trust this file: no recording asks for this; get an intact copy"},
+	{SWORN_ELIMIT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy"},
+	{SWORN_EBLOB, CODE_INTEGRITY, "refused",
+	 "name the store that holds the trace's blobs with --store, or get an intact copy"},
+	{SWORN_EVERSION, CODE_UNKNOWN, "could not tell", "use a newer version of sworn"},
+	{SWORN_ENEEDSPMU, CODE_UNKNOWN, "could not tell",
+	 "replay it on a host with hardware counters that this user may use (sysctl kernel.perf_event_paranoid=2), "
+	 "or record again with --preempt calls"},
+	{SWORN_EHOST, CODE_UNKNOWN, "could not tell", "replay it on a host like the one that recorded it"},
+	{-EOVERFLOW, CODE_UNKNOWN, "could not tell",
+	 "nothing is known to be wrong with the trace: replay it again, on a less loaded machine"},
+	{-ENOMEM, CODE_UNKNOWN, "could not tell", "replay it with more memory"},
+};
+
+static const struct verdict unknown = {
+	.code = CODE_UNKNOWN,
+	.text = "could not tell",
+	.advice = "replay it again, on an idle machine",
+};
+
+static const struct verdict *find_verdict(int error)
 {
-	const struct row *row = syscall_row(event->nr);
-	const char *kind = event_kind_name(event->kind);
-
-	switch (event->kind) {
-	case EVENT_CALL:
-	case EVENT_REFUSED:
-	case EVENT_SIGRETURN:
-	case EVENT_CLONE:
-	case EVENT_EXEC:
-		snprintf(buffer, length, "%" PRIu64 " thread %u %s %s(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ") = %" PRId64,
-			 event->number, event->thread, kind, row ? row->name : "?", event->args[0], event->args[1],
-			 event->args[2], event->result);
-		return;
-	case EVENT_TURN:
-		snprintf(buffer, length, "%" PRIu64 " thread %u turn ends, thread %u goes on", event->number,
-			 event->thread, event->turn.next);
-		return;
-	case EVENT_PART:
-	case EVENT_EXIT:
-	case EVENT_SIGNAL:
-	case EVENT_TRAP:
-	case EVENT_CHECKPOINT:
-	case EVENT_MEMORY:
-	case EVENT_END:
-		break;
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		if (verdicts[i].error == error)
+			return &verdicts[i];
 	}
-	snprintf(buffer, length, "%" PRIu64 " thread %u %s", event->number, event->thread, kind);
+	return &unknown;
 }
 
-char *replay_backtrace(struct replayer *rep, struct thread *thread)
+const char *outcome_verdict(int error)
 {
-	const struct mapping *m = mapping_find(&thread->process->space->table, thread->registers.rip);
-	char *text = malloc(BACKTRACE_BYTES);
+	return find_verdict(error)->text;
+}
 
-	(void)rep;
-	if (text)
-		snprintf(text, BACKTRACE_BYTES, "0x%" PRIx64 " in %s+0x%" PRIx64, thread->registers.rip,
-			 m && m->path ? m->path : "?", m ? thread->registers.rip - m->start + m->offset : 0);
-	return text;
+enum verdict_code outcome_code(int error)
+{
+	return find_verdict(error)->code;
+}
+
+const char *outcome_advice(int error)
+{
+	return find_verdict(error)->advice;
+}
+
+static size_t read_string(struct thread *thread, uint64_t address, uint8_t *buffer, size_t size)
+{
+	size_t length = guest_read(thread, address, buffer, size);
+	const uint8_t *end = memchr(buffer, '\0', length);
+
+	return end ? (size_t)(end - buffer) + 1 : length;
+}
+
+void replay_describe(struct thread *thread, char *ret_text, size_t size)
+{
+	const struct call *call = &thread->call;
+	uint8_t bytes[6][DESCRIBE_SHOWN_BYTES + 1];
+	struct payload payloads[6];
+	struct event event = {.kind = EVENT_CALL, .nr = call->nr, .payloads = payloads};
+
+	for (unsigned int i = 0; call->row && i < row_args(call->row); i++) {
+		struct payload *payload = &payloads[event.payloads_count];
+
+		event.args[i] = row_argument(call->row, i, call->args);
+		if (call->row->args[i].kind != ARG_MEMORY || call->row->args[i].extent != EXTENT_STRING)
+			continue;
+		*payload = (struct payload){.arg = (uint8_t)i, .address = event.args[i], .bytes = bytes[i]};
+		payload->length = read_string(thread, event.args[i], bytes[i], sizeof(bytes[i]));
+		event.payloads_count += payload->length > 0;
+	}
+	describe_call(&event, ret_text, size);
+}
+
+/* Splits the text, which it changes, into at most `max` lines and a NULL behind them. */
+static void split_lines(char *text, const char **ret_lines, size_t max)
+{
+	size_t count = 0;
+
+	for (char *line = text, *next; line && *line && count < max; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		ret_lines[count++] = line;
+	}
+	ret_lines[count] = NULL;
+}
+
+static void print_divergence(FILE *out, const struct divergence *d)
+{
+	char *copy = d->backtrace ? strdup(d->backtrace) : NULL;
+	const char *lines[LINES_MAX + 1];
+
+	fprintf(out, "  first difference at event %" PRIu64 ": tenant default, unit %u, thread %u, %s\n", d->event,
+		d->unit, d->thread, d->call);
+	fprintf(out, "    where     %s\n    expected  %s\n    actual    %s\n", d->where, d->expected, d->actual);
+	if (d->previous_count)
+		fputs("  events before:\n", out);
+	for (size_t i = 0; i < d->previous_count; i++)
+		fprintf(out, "    %s\n", d->previous[i]);
+	split_lines(copy, lines, LINES_MAX);
+	if (lines[0])
+		fputs("  the guest stands at:\n", out);
+	for (size_t i = 0; lines[i]; i++)
+		fprintf(out, "    %s\n", lines[i]);
+	free(copy);
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void print_tenant(FILE *out, const struct outcome *outcome)
+{
+	const struct replayer *rep = outcome->replayer;
+	char state[DIGEST_HEX_BYTES] = "unknown";
+
+	if (rep->ended)
+		digest_hex(rep->state, state);
+	fprintf(out, "tenant default: %" PRIu64 " of %" PRIu64 " events, %u unit%s, %" PRIu64 " checkpoint%s, ",
+		rep->played, outcome->trace.events, rep->guests.units_count, plural(rep->guests.units_count),
+		rep->checkpoints, plural(rep->checkpoints));
+	fprintf(out, "state %s%s, isolation (%s): %s\n", rep->ended ? "sha256:" : "", state,
+		outcome->domain.isolation[0] ? outcome->domain.isolation : "none", outcome_verdict(outcome->error));
+}
+
+void outcome_print(FILE *out, const struct outcome *outcome)
+{
+	const char *advice = outcome_advice(outcome->error);
+
+	if (outcome->replayer && outcome->trace.events > 0)
+		print_tenant(out, outcome);
+	else
+		fprintf(out, "%s: %s\n", outcome->name ? outcome->name : "@latest", outcome_verdict(outcome->error));
+	if (outcome->reason[0])
+		fprintf(out, "  %s\n", outcome->reason);
+	if (outcome->replayer && outcome->replayer->divergence.found)
+		print_divergence(out, &outcome->replayer->divergence);
+	if (advice)
+		fprintf(out, "  next: %s\n", advice);
+}
+
+static void fill_state(const struct replayer *rep, struct report *report)
+{
+	const struct sink *sinks;
+	size_t count;
+
+	report->checked_events = rep->played;
+	report->info = rep->reader ? reader_info(rep->reader) : NULL;
+	report->summary = rep->reader ? reader_summary(rep->reader) : NULL;
+	if (!rep->ended)
+		return;
+	report->ended = true;
+	report->exit = rep->status;
+	memcpy(report->state, rep->state, DIGEST_BYTES);
+	if (sinks_report(rep->sinks, &sinks, &count) < 0)
+		return;
+	for (size_t i = 0; i < count && i < 2; i++)
+		memcpy(report->outputs[i], sinks[i].digest, DIGEST_BYTES);
+}
+
+/* The lists have room for all lines and their NULL. */
+static void fill_divergence(const struct divergence *d, const char **previous, const char **backtrace,
+			    struct report_divergence *ret)
+{
+	for (size_t i = 0; i < d->previous_count; i++)
+		previous[i] = d->previous[i];
+	previous[d->previous_count] = NULL;
+	*ret = (struct report_divergence){
+		.unit = d->unit,
+		.thread = d->thread,
+		.event = d->event,
+		.call = d->call,
+		.where = d->where,
+		.expected = d->expected,
+		.actual = d->actual,
+		.previous = previous,
+		.backtrace = backtrace,
+	};
+}
+
+int outcome_report(const struct report_file *file, const struct outcome *outcome)
+{
+	const struct divergence *d = outcome->replayer ? &outcome->replayer->divergence : NULL;
+	const char *previous[PREVIOUS_EVENTS + 1], *backtrace[LINES_MAX + 1];
+	struct report_divergence divergence;
+	struct report report = {
+		.kind = "replay",
+		.trace = {.path = outcome->name, .bytes = outcome->trace.bytes, .is_signed = outcome->trace.is_signed},
+		.events = outcome->trace.events,
+		.units = outcome->trace.units,
+		.isolation = outcome->domain.isolation[0] ? outcome->domain.isolation : NULL,
+		.verdict = outcome_verdict(outcome->error),
+		.code = (int)outcome_code(outcome->error),
+		.checked_of = outcome->trace.events,
+		.reason = outcome->reason[0] ? outcome->reason : NULL,
+	};
+	char *text, *copy = d && d->backtrace ? strdup(d->backtrace) : NULL;
+	size_t length;
+	int r;
+
+	memcpy(report.trace.digest, outcome->file_digest, DIGEST_BYTES);
+	memcpy(report.trace.seal, outcome->trace.seal_id, DIGEST_BYTES);
+	memcpy(report.tenant, outcome->trace.tenant, sizeof(report.tenant));
+	report_usage(&report, outcome->started_ns, RUSAGE_SELF);
+	report_usage(&report, outcome->started_ns, RUSAGE_CHILDREN);
+	report.bytes = outcome->trace.bytes;
+	if (outcome->replayer)
+		fill_state(outcome->replayer, &report);
+	split_lines(copy, backtrace, LINES_MAX);
+	if (d && d->found) {
+		fill_divergence(d, previous, backtrace, &divergence);
+		report.divergence = &divergence;
+	}
+	r = report_format(&report, &text, &length);
+	free(copy);
+	if (r < 0)
+		return r;
+	r = report_write(file, text, length);
+	free(text);
+	return r;
 }

@@ -10,16 +10,9 @@
 
 #include "list.h"
 #include "result.h"
-#include "../traces/digest.h"
 #include "../traces/error.h"
+#include "../traces/report.h"
 #include "../traces/store.h"
-
-#define REPORT_SCHEMA 1
-#define READ_BYTES (1u << 20)
-
-#ifndef SWORN_VERSION
-#define SWORN_VERSION "unknown"
-#endif
 
 static const char help[] =
 	"usage: sworn verify [--list] [--store DIR] [--report FILE] TRACE...\n"
@@ -91,26 +84,6 @@ static int find_blobs(const struct options *options, int store_fd, int trace_fd)
 	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
 }
 
-static int digest_file(int fd, uint8_t ret_digest[DIGEST_BYTES])
-{
-	struct digest digest = { 0 };
-	uint8_t *buffer = malloc(READ_BYTES);
-	off_t offset = 0;
-	ssize_t n = 0;
-	int r = buffer ? digest_init(&digest) : -ENOMEM;
-	while (r == 0 && (n = pread(fd, buffer, READ_BYTES, offset)) > 0) {
-		digest_append(&digest, buffer, (size_t)n);
-		offset += n;
-	}
-	if (n < 0)
-		r = -errno;
-	if (r == 0)
-		digest_end(&digest, ret_digest);
-	digest_release(&digest);
-	free(buffer);
-	return r;
-}
-
 static void print_result(struct options *options, const struct result *result, bool several)
 {
 	result_print(options->verdicts, result);
@@ -129,6 +102,7 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 {
 	struct reader *reader = NULL;
 	struct listing listing = { result, options->list };
+	uint64_t bytes;
 	result->error = reader_open(trace_fd, blobs_fd, &reader);
 	if (result->error == 0) {
 		result->info = reader_info(reader);
@@ -136,7 +110,7 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 		result->summary = reader_summary(reader);
 	}
 	if (options->json.out)
-		digest_file(trace_fd, result->file_digest);
+		report_digest(trace_fd, result->file_digest, &bytes);
 	print_result(options, result, several);
 	reader_close(reader);
 	return result_code(result);
@@ -167,11 +141,7 @@ static void begin_report(struct options *options, bool several)
 {
 	struct json *json = &options->json;
 	json_open(json, NULL, '{');
-	json_uint(json, "schema", REPORT_SCHEMA);
-	json_text(json, "kind", "verify");
-	json_open(json, "tool", '{');
-	json_text(json, "version", SWORN_VERSION);
-	json_close(json, '}');
+	report_head(json, "verify");
 	if (several)
 		json_open(json, "traces", '[');
 }
@@ -219,6 +189,8 @@ static int open_report(struct options *options)
 		options->verdicts = stderr;
 		return 0;
 	}
+	if (report_is_trace(options->report))
+		return -EEXIST;
 	options->json.out = fopen(options->report, "we");
 	return options->json.out ? 0 : -errno;
 }

@@ -2,13 +2,10 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include "../traces/digest.h"
 #include "../traces/error.h"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
+#include "../traces/report.h"
 
 enum verify_code result_code(const struct result *result)
 {
@@ -135,77 +132,23 @@ void result_print(FILE *out, const struct result *result)
 	print_list(out, "exclusions", summary->exclusions);
 }
 
-static void json_trace(struct json *json, const struct result *result)
-{
-	json_open(json, "trace", '{');
-	json_text(json, "path", result->name);
-	json_digest(json, "digest", result->file_digest);
-	json_uint(json, "bytes", result->report.bytes);
-	json_open(json, "seal", '{');
-	json_digest(json, "id", result->report.seal_id);
-	json_bool(json, "signed", result->report.is_signed);
-	json_close(json, '}');
-	json_close(json, '}');
-}
-
-static void json_recorded(struct json *json, const struct trace_info *info)
-{
-	char start[32];
-	time_t seconds = (time_t)(info->started_utc_ns / NS_PER_SECOND);
-	struct tm utc;
-	if (!gmtime_r(&seconds, &utc) || strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-		start[0] = '\0';
-	json_open(json, "recorded", '{');
-	json_text(json, "start", start);
-	json_text(json, "clock", info->clock_virtual ? "virtual" : "real");
-	json_text(json, "schedule", info->schedule_seeded ? "seeded" : "observed");
-	json_uint(json, "epoch", info->epoch_ns);
-	json_text(json, "host", info->host);
-	json_text(json, "operator", info->operator_name);
-	json_text(json, "tool", info->tool);
-	json_close(json, '}');
-}
-
-static void json_end(struct json *json, const struct result *result)
-{
-	int status = (int)result->status;
-	if (result->ended) {
-		json_open(json, "exit", '{');
-		if (WIFSIGNALED(status))
-			json_int(json, "signal", WTERMSIG(status));
-		else
-			json_int(json, "code", WEXITSTATUS(status));
-		json_close(json, '}');
-	}
-	json_digest(json, "state_hash", result->report.state);
-	json_open(json, "outputs", '{');
-	json_digest(json, "stdout", result->standard[0]);
-	json_digest(json, "stderr", result->standard[1]);
-	json_close(json, '}');
-}
-
-static void json_summary(struct json *json, const struct trace_summary *summary)
-{
-	static const char *const pmu[] = { "pmu", NULL };
-	json_texts(json, "requires", summary->requires_pmu ? pmu : NULL);
-	json_texts(json, "assumptions", summary->assumptions);
-	json_texts(json, "exclusions", summary->exclusions);
-	json_text(json, "isolation", summary->isolation);
-	json_text(json, "domain", summary->capture_isolated ? "isolated" : "ambient");
-}
-
 void result_json(struct json *json, const struct result *result)
 {
-	char tenant[2 * sizeof(result->report.tenant) + 1];
+	struct report_trace trace = {
+		.path = result->name,
+		.bytes = result->report.bytes,
+		.is_signed = result->report.is_signed,
+	};
 	bool ok = result->error == 0;
-	json_trace(json, result);
+	memcpy(trace.digest, result->file_digest, DIGEST_BYTES);
+	memcpy(trace.seal, result->report.seal_id, DIGEST_BYTES);
+	report_print_trace(json, &trace);
 	if (result->info) {
-		hex_encode(result->report.tenant, sizeof(result->report.tenant), tenant);
-		json_text(json, "tenant", tenant);
+		report_print_tenant(json, result->report.tenant);
 		json_texts(json, "argv", result->info->argv);
 		json_text(json, "directory", result->info->directory);
 		json_text(json, "seed", result->info->seed);
-		json_recorded(json, result->info);
+		report_print_recorded(json, result->info);
 		json_uint(json, "events", result->report.events);
 		json_uint(json, "units", result->report.units);
 		json_uint(json, "threads", result->report.threads);
@@ -213,10 +156,15 @@ void result_json(struct json *json, const struct result *result)
 		json_uint(json, "count", result->report.blobs);
 		json_uint(json, "bytes", result->report.blob_bytes);
 		json_close(json, '}');
-		json_end(json, result);
+		report_print_exit(json, result->ended, result->status);
+		json_digest(json, "state_hash", result->report.state);
+		report_print_outputs(json, result->standard);
 	}
-	if (result->summary)
-		json_summary(json, result->summary);
+	if (result->summary) {
+		report_print_summary(json, result->summary);
+		json_texts(json, "exclusions", result->summary->exclusions);
+		json_text(json, "isolation", result->summary->isolation);
+	}
 	json_open(json, "checked", '{');
 	json_uint(json, "events", result->report.events);
 	if (result->report.sealed)

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "json.h"
+#include "../traces/json.h"
 #include "../traces/reader.h"
 
 enum verify_code {

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../../sandbox/domain.h"
+#include "refuse.h"
 
 #define DONE 42
 #define EVENT(status) ((unsigned)(status) >> 16)
@@ -74,6 +75,12 @@ static void in_every_world(void (*body)(void))
 static bool without(const char *feature)
 {
 	return strstr(getenv("SWORN_WITHOUT"), feature);
+}
+
+/* A host that refuses namespaces to the user must be met like one told to do without. */
+static bool without_namespaces(void)
+{
+	return without("userns") || refused_to(geteuid());
 }
 
 static char *const environment[] = { (char *)"PATH=/usr/bin:/bin", (char *)"GREETING=hello", NULL };
@@ -181,7 +188,7 @@ static void check_pids(void)
 	fd = open(path, O_RDONLY);
 	EXPECT(read(fd, text, sizeof(text) - 1) > 0 && !unlink(path));
 	EXPECT(atoi(text) == guest.guest_pid);
-	EXPECT(!guest.init == without("userns"));
+	EXPECT(!guest.init == without_namespaces());
 	if (guest.init) {
 		shell("test $$ = 2 && test \"$(cat /proc/1/comm)\" = sworn-init && test \"$(ls -d /proc/[0-9]* | wc -l)\" -lt 8");
 		shell("test \"$(readlink /proc/1/exe | cut -c1-7)\" = /memfd: && test -z \"$(ls /proc/1/fd)\"");
@@ -202,8 +209,8 @@ static void check_network(void)
 {
 	struct ambient_guest guest = shell("exit 0");
 
-	EXPECT(guest.refuse_sockets == without("userns"));
-	EXPECT(!strstr(guest.report.isolation, " net") == without("userns"));
+	EXPECT(guest.refuse_sockets == without_namespaces());
+	EXPECT(!strstr(guest.report.isolation, " net") == without_namespaces());
 	if (!guest.init)
 		return;
 	shell("test $(grep -c : /proc/net/dev) = 1 && grep -q lo: /proc/net/dev");
@@ -233,9 +240,9 @@ static void check_hidden(void)
 	snprintf(command, sizeof(command),
 		 "test -d %s && test ! -e %s/secret && test -z \"$(cat %s)\" && ! (: >%s/new) 2>/dev/null",
 		 directory, directory, file, directory);
-	guest = shell(without("userns") ? "exit 0" : command);
+	guest = shell(without_namespaces() ? "exit 0" : command);
 	EXPECT(strstr(guest.report.isolation,
-		      without("userns") ? "hidden directories visible" : "does not exist"));
+		      without_namespaces() ? "hidden directories visible" : "does not exist"));
 	EXPECT(!guest.report.complete);
 	snprintf(command, sizeof(command), "test $(cat %s/secret %s) = xx && rm -r %s %s",
 		 directory, file, directory, file);
@@ -411,8 +418,53 @@ static void check_report(void)
 	struct ambient_guest guest = shell("exit 0");
 
 	dprintf(1, "%s%s\n", guest.report.isolation, guest.report.complete ? "" : " (incomplete)");
-	EXPECT(guest.report.complete == !getenv("SWORN_WITHOUT")[0]);
-	EXPECT(without("userns") == (strstr(guest.report.isolation, "ambient: none") != NULL));
+	EXPECT(guest.report.complete == (!without_namespaces() && !without("personality")));
+	EXPECT(without_namespaces() ==
+	       (strstr(guest.report.isolation, "ambient: no namespaces") != NULL));
+}
+
+static unsigned long refused;
+
+static void check_refusal(void)
+{
+	char *const argv[] = { (char *)"true", NULL };
+	bool pid = !(refused & (CLONE_NEWPID | CLONE_NEWNS)), net = !(refused & CLONE_NEWNET);
+	struct ambient_guest guest;
+	const char *missing;
+
+	EXPECT(!refuse_namespaces(refused) && !begin(argv, &guest) && finish(&guest) == 0);
+	dprintf(1, "%s\n", guest.report.isolation);
+	missing = strstr(guest.report.isolation, "; no ");
+	EXPECT(missing && !guest.report.complete && guest.refuse_sockets == !net);
+	EXPECT((guest.init != 0) == pid && guest.guest_pid == (pid ? 2 : guest.tid));
+	EXPECT(!strstr(missing, " pid") == pid && !strstr(missing, " net") == net);
+	EXPECT(!strstr(missing, " mount") == !(refused & CLONE_NEWNS));
+	EXPECT(!strstr(missing, " ipc") == !(refused & CLONE_NEWIPC));
+	EXPECT(!strstr(missing, " uts") == !(refused & CLONE_NEWUTS));
+}
+
+static void ambient_start_lacks_only_the_namespaces_that_are_refused(void **state)
+{
+	static const unsigned long cases[] = {
+		CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+		CLONE_NEWPID, CLONE_NEWNS,  CLONE_NEWNET | CLONE_NEWNS,
+	};
+	const struct world users[] = { { 0, "" }, { 12345, "" } };
+	int why = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		why = refused_to(users[i].uid);
+		for (size_t j = 0; j < sizeof(cases) / sizeof(cases[0]) && !why; j++) {
+			refused = cases[j];
+			if (run(&users[i], check_refusal) != DONE)
+				fail_msg("as uid %u, refused %#lx", (unsigned)users[i].uid, refused);
+		}
+	}
+	if (why) {
+		print_message("skipped: namespaces of an ordinary user: %s\n", strerror(why));
+		skip();
+	}
 }
 
 #define IN_EVERY_WORLD(name, body)     \
@@ -456,6 +508,7 @@ int main(void)
 		cmocka_unit_test(ambient_start_works_beside_threads),
 		cmocka_unit_test(ambient_start_names_what_is_wrong_with_a_command),
 		cmocka_unit_test(ambient_start_reports_what_it_reached),
+		cmocka_unit_test(ambient_start_lacks_only_the_namespaces_that_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

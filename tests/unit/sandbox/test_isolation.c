@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../../sandbox/domain.h"
+#include "refuse.h"
 
 #define DONE 42
 #define KEPT 57
@@ -236,29 +237,89 @@ static void isolation_sets_limits(void **state)
 	in_every_world(check_limits);
 }
 
-static bool namespaces_work(uid_t uid)
+/* Runs `body` in each world that asks for namespaces and gets them; skips if one does not. */
+static void in_whole_worlds(void (*body)(const struct domain_report *))
 {
-	pid_t pid = fork();
-	int status;
+	int why = 0;
 
-	if (!pid) {
-		if (uid && !geteuid() && setresuid(uid, uid, uid))
-			_exit(1);
-		_exit(syscall(SYS_unshare, uid || geteuid() ? 0x10000000 : 0x20000) ? 1 : 0);
+	for (size_t i = 0; i < WORLDS; i++) {
+		int refused = worlds[i].without[0] ? 0 : refused_to(worlds[i].uid);
+
+		why = refused ? refused : why;
+		if (!worlds[i].without[0] && !refused)
+			assert_int_equal(WEXITSTATUS(run(&worlds[i], body)), DONE);
 	}
-	waitpid(pid, &status, 0);
-	return status == 0;
+	if (why) {
+		print_message("skipped: namespaces of an ordinary user: %s\n", strerror(why));
+		skip();
+	}
 }
 
 static void isolation_shows_an_empty_root_and_its_own_processes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < WORLDS; i++) {
-		if (worlds[i].without[0])
-			continue;
-		if (!namespaces_work(worlds[i].uid))
-			skip();
-		assert_int_equal(WEXITSTATUS(run(&worlds[i], check_empty_root)), DONE);
+	in_whole_worlds(check_empty_root);
+}
+
+static unsigned long refused;
+
+static void check_refusal(const struct domain_report *report)
+{
+	const char *missing = strstr(report->isolation, "; no ");
+	bool pair = !(refused & (CLONE_NEWPID | CLONE_NEWNS));
+
+	dprintf(1, "%s\n", report->isolation);
+	EXPECT(missing && !report->complete);
+	EXPECT(!strstr(missing, " net") == !(refused & CLONE_NEWNET));
+	EXPECT(!strstr(missing, " ipc") == !(refused & CLONE_NEWIPC));
+	EXPECT(!strstr(missing, " mount") == pair && !strstr(missing, " pid") == pair);
+	EXPECT((getpid() == 2) == pair);
+	check_privileges(report);
+	check_files(report);
+	check_network(report);
+}
+
+/* Runs in a process of its own: the refusals stay with it. */
+static void refuse_and_run(const struct world *world, unsigned long kinds)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		refused = kinds;
+		EXPECT(!refuse_namespaces(kinds));
+		status = run(world, check_refusal);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != DONE)
+		fail_msg("as uid %u, refused %#lx", (unsigned)world->uid, kinds);
+}
+
+static void isolation_lacks_only_the_namespaces_that_are_refused(void **state)
+{
+	static const unsigned long cases[] = {
+		CLONE_NEWNET,
+		CLONE_NEWIPC,
+		CLONE_NEWPID,
+		CLONE_NEWNS,
+		CLONE_NEWNET | CLONE_NEWNS,
+		CLONE_NEWUSER | CLONE_NEWNET,
+	};
+	const struct world users[] = { { 0, "" }, { 12345, "" } };
+	int why = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		why = refused_to(users[i].uid);
+		for (size_t j = 0; j < sizeof(cases) / sizeof(cases[0]) && !why; j++) {
+			if (!users[i].uid || !(cases[j] & CLONE_NEWUSER))
+				refuse_and_run(&users[i], cases[j]);
+		}
+	}
+	if (why) {
+		print_message("skipped: namespaces of an ordinary user: %s\n", strerror(why));
+		skip();
 	}
 }
 
@@ -364,6 +425,7 @@ int main(void)
 		cmocka_unit_test(isolation_has_no_files_but_proc),
 		cmocka_unit_test(isolation_sets_limits),
 		cmocka_unit_test(isolation_shows_an_empty_root_and_its_own_processes),
+		cmocka_unit_test(isolation_lacks_only_the_namespaces_that_are_refused),
 		cmocka_unit_test(isolation_reports_what_it_reached),
 		cmocka_unit_test(isolation_passes_on_the_exit_code),
 		cmocka_unit_test(isolation_could_not_tell_when_the_replayer_was_killed),

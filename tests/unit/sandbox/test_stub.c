@@ -240,12 +240,14 @@ static void check_signals(void)
 {
 	pid_t tid;
 	sigset_t set;
-	uint64_t mask = 1;
+	uint64_t mask = 1, ignore[4] = { 1 };
 	char text[4096];
 	int fd;
 	ssize_t n;
 
 	signal(SIGUSR1, SIG_IGN);
+	/* Programs started by posix_spawn() ignore this one, which signal() does not reach. */
+	EXPECT(!syscall(SYS_rt_sigaction, 33L, ignore, NULL, 8UL));
 	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	tid = start();
@@ -254,7 +256,8 @@ static void check_signals(void)
 	n = read(fd, text, sizeof(text) - 1);
 	EXPECT(n > 0);
 	text[n] = 0;
-	EXPECT(strstr(text, "SigIgn:\t0000000000000000"));
+	/* SIGCHLD alone is ignored: the kernel then reaps what a guest forks, as nobody waits. */
+	EXPECT(strstr(text, "SigIgn:\t0000000000010000"));
 	EXPECT(strstr(text, "CapEff:\t0000000000000000") || !getuid());
 	EXPECT(strstr(text, "NoNewPrivs:\t1"));
 	end(tid);
@@ -373,7 +376,7 @@ IN_EVERY_WORLD(stub_stops_at_an_unlisted_call_of_the_page, check_unlisted)
 IN_EVERY_WORLD(stub_clones_from_the_page, check_clone)
 IN_EVERY_WORLD(stub_is_killed_by_a_clone_into_a_namespace, check_clone_namespace)
 IN_EVERY_WORLD(stub_traps_rdtsc, check_tsc)
-IN_EVERY_WORLD(stub_has_default_unblocked_signals_and_no_privileges, check_signals)
+IN_EVERY_WORLD(stub_has_unblocked_signals_all_default_but_one_and_no_privileges, check_signals)
 IN_EVERY_WORLD(stub_holds_only_the_two_descriptors, check_descriptors)
 IN_EVERY_WORLD(stub_has_the_stack_limit_asked_for, check_stack_limit)
 IN_EVERY_WORLD(stub_lets_its_tracer_open_a_counter, check_counter)
@@ -401,7 +404,7 @@ int main(void)
 		cmocka_unit_test(stub_clones_from_the_page),
 		cmocka_unit_test(stub_is_killed_by_a_clone_into_a_namespace),
 		cmocka_unit_test(stub_traps_rdtsc),
-		cmocka_unit_test(stub_has_default_unblocked_signals_and_no_privileges),
+		cmocka_unit_test(stub_has_unblocked_signals_all_default_but_one_and_no_privileges),
 		cmocka_unit_test(stub_holds_only_the_two_descriptors),
 		cmocka_unit_test(stub_has_the_stack_limit_asked_for),
 		cmocka_unit_test(stub_lets_its_tracer_open_a_counter),

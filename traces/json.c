@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "../traces/digest.h"
+#include "digest.h"
 
 static void begin(struct json *json, const char *key)
 {

@@ -1,8 +1,9 @@
 /*
  * Writes JSON, in order, onto a stream: just what reports need. Keys are trusted, strings are not.
+ * Used by report.c and by verbs with members of their own.
  */
-#ifndef SWORN_VERIFY_JSON_H
-#define SWORN_VERIFY_JSON_H
+#ifndef SWORN_TRACES_JSON_H
+#define SWORN_TRACES_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
