@@ -14,6 +14,7 @@
 #include "../traces/store.h"
 #include "replay.h"
 #include "report.h"
+#include "source.h"
 
 #define JOBS_MAX 1024
 
@@ -43,7 +44,7 @@ struct run {
 	struct outcome outcome;
 	struct report_file report;
 	FILE *out; /* where people read the verdict */
-	int fd, blobs_fd, store_fd;
+	int fd, blobs_fd, source_fd, store_fd;
 };
 
 static volatile sig_atomic_t ticks;
@@ -136,10 +137,13 @@ static int open_files(struct run *run)
 {
 	char *name = NULL;
 
-	run->store_fd = run->blobs_fd = -1;
+	run->store_fd = run->blobs_fd = run->source_fd = -1;
 	if (!run->options.trace || run->options.trace[0] == '@' || run->options.store)
-		run->store_fd = store_open(run->options.store);
-	run->fd = store_trace(run->store_fd, run->options.trace, &name);
+		run->store_fd = store_find(run->options.store);
+	if (run->store_fd < 0 && (!run->options.trace || run->options.trace[0] == '@'))
+		run->fd = SWORN_ENOTRACE;
+	else
+		run->fd = store_trace(run->store_fd, run->options.trace, &name);
 	if (run->fd < 0) {
 		snprintf(run->outcome.reason, sizeof(run->outcome.reason), "it cannot be opened: %s", error_text(run->fd));
 		run->outcome.name = run->options.trace;
@@ -147,17 +151,17 @@ static int open_files(struct run *run)
 	}
 	run->outcome.name = name;
 	if (run->store_fd < 0)
-		run->store_fd = store_open(NULL);
+		run->store_fd = store_find(NULL);
 	if (run->store_fd >= 0)
 		run->blobs_fd = store_blobs(run->store_fd);
-	return 0;
+	return run->blobs_fd >= 0 ? source_start(run->blobs_fd, &run->source_fd) : 0;
 }
 
 static int enter_domain(struct run *run)
 {
 	int keep[8], lock, cpu, r;
 	size_t count = 0;
-	const int wanted[] = {run->fd, run->blobs_fd, run->report.fd};
+	const int wanted[] = {run->fd, run->source_fd, run->report.fd};
 
 	host_pin(&lock, &cpu);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -233,10 +237,12 @@ static int open_trace(struct run *run)
 	struct outcome *outcome = &run->outcome;
 	struct replayer *rep = &run->replayer;
 	uint64_t bytes;
-	int r = reader_open(run->fd, run->blobs_fd, &rep->reader);
+	int r = reader_open(run->fd, -1, &rep->reader);
 
 	if (run->report.fd >= 0)
 		report_digest(run->fd, outcome->file_digest, &bytes);
+	if (r == 0 && run->source_fd >= 0)
+		reader_blob_source(rep->reader, source_open, &run->source_fd);
 	if (r == 0)
 		r = reader_check(rep->reader, &outcome->trace, NULL, NULL);
 	if (r < 0) {

@@ -17,29 +17,33 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "../traces/error.h"
 #include "command.h"
 #include "filter.h"
 #include "host.h"
 #include "launch.h"
+#include "namespace.h"
 
 #define SETUP_FAILED 125
 
 /* What init or guest reports before the guest runs. */
-enum note { NOTE_LAYOUT = 1, NOTE_HIDDEN = 2 };
+enum note { NOTE_LAYOUT = 1, NOTE_HIDDEN = 2, NOTE_LOOPBACK = 4 };
 struct message {
 	int32_t error;
 	uint32_t notes;
+	uint64_t namespaces; /* CLONE_NEW* that could be had */
 };
 
 /* One attempt; everything that the children need is made before they exist. */
 struct ambient {
 	const struct ambient_options *options;
 	const char *path;
-	unsigned long namespaces; /* 0: the guest is a plain child */
-	int ours, theirs;	  /* the two ends of a socket */
-	bool guest_seen;	  /* from then on a failure is not the domain's */
+	unsigned long wanted;	 /* of CLONE_NEW*, but for the user namespace */
+	unsigned long attempted; /* in this attempt; 0: the guest is a plain child */
+	int ours, theirs;	 /* the two ends of a socket */
+	bool guest_seen;	 /* from then on a failure is not the domain's */
 	int init_image;
 	bool fixed_layout;
 	struct filter filter;
@@ -68,7 +72,7 @@ static const uint8_t init_page[CALL_PAGE_BYTES] = {
 	's',  'w',  'o',  'r',	'n',  '-',  'i',  'n', 'i', 't', 0,
 };
 
-static void fail(const struct ambient *ambient, int error)
+static _Noreturn void fail(const struct ambient *ambient, int error)
 {
 	struct message message = { .error = error };
 
@@ -93,9 +97,8 @@ static void await(const struct ambient *ambient)
  * From PR_SET_TSC on nothing here may read the cycle counter, and from the filter on every call
  * is a stop.
  */
-static void become_guest(const struct ambient *ambient, uint32_t notes)
+static _Noreturn void become_guest(const struct ambient *ambient, struct message message)
 {
-	struct message message = { .notes = notes };
 	int layout = personality(0xffffffff);
 	int r;
 
@@ -151,42 +154,48 @@ static int loopback_up(void)
 	return r;
 }
 
-static int set_up(const struct ambient *ambient, uint32_t *notes)
+/*
+ * A kind that is refused is left out, but processes are renumbered only with a /proc to match, and
+ * a user namespace alone would only hide the owners of files.
+ */
+static int set_up(const struct ambient *ambient, struct message *message)
 {
 	const char *const *hidden = ambient->options->hidden;
-	int r = 0;
+	unsigned long cloned = ambient->attempted & (CLONE_NEWUSER | CLONE_NEWPID);
+	unsigned long had = namespace_unshare(ambient->attempted & ~cloned);
+	int r;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (had & CLONE_NEWNS && namespace_private())
+		had &= ~(unsigned long)CLONE_NEWNS;
+	if (!had || (cloned & CLONE_NEWPID && !(had & CLONE_NEWNS)))
+		return -EPERM;
+	if (cloned & CLONE_NEWPID &&
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return -errno;
-	for (; hidden && *hidden && !r; hidden++)
-		r = hide(*hidden, notes);
-	if (!r && ambient->namespaces & CLONE_NEWNET)
-		r = loopback_up();
-	return r;
+	for (; had & CLONE_NEWNS && hidden && *hidden; hidden++) {
+		r = hide(*hidden, &message->notes);
+		if (r)
+			return r;
+	}
+	if (had & CLONE_NEWNET && loopback_up())
+		message->notes |= NOTE_LOOPBACK;
+	message->namespaces = had | cloned;
+	return 0;
 }
 
 /* Signals from the terminal cannot end the first process of a pid namespace. */
-static void become_init(const struct ambient *ambient)
+static _Noreturn void become_init(const struct ambient *ambient, struct message message)
 {
 	static char *const none[] = { NULL };
 	static char *const argv[] = { (char *)"sworn-init", NULL };
-	uint32_t notes = 0;
 	sigset_t all;
 	pid_t guest;
-	int r;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-		fail(ambient, -errno);
-	await(ambient);
-	r = set_up(ambient, &notes);
-	if (r)
-		fail(ambient, r);
 	guest = launch_clone(0);
 	if (guest < 0)
 		fail(ambient, guest);
 	if (!guest)
-		become_guest(ambient, notes);
+		become_guest(ambient, message);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	launch_close_from(0, &ambient->init_image, 1);
@@ -197,6 +206,27 @@ static void become_init(const struct ambient *ambient)
 	while (waitpid(-1, NULL, __WALL) > 0 || errno != ECHILD)
 		continue;
 	_exit(0);
+}
+
+/* In the new process. A guest that is seized later forgets the signal of its parent's death. */
+static _Noreturn void become(const struct ambient *ambient)
+{
+	struct message message = { 0 };
+	int r;
+
+	close(ambient->ours);
+	if (ambient->attempted) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+			fail(ambient, -errno);
+		await(ambient);
+		r = set_up(ambient, &message);
+		if (r)
+			fail(ambient, r);
+	}
+	if (ambient->attempted & CLONE_NEWPID)
+		become_init(ambient, message);
+	prctl(PR_SET_PDEATHSIG, 0);
+	become_guest(ambient, message);
 }
 
 /* The guest's first message: its credentials carry the pid that it has here. */
@@ -258,21 +288,37 @@ static int await_exec(const struct ambient *ambient, pid_t tid)
 	return SWORN_EGONE;
 }
 
-static void describe(const struct ambient *ambient, uint32_t notes, struct domain_report *ret)
+/* What no_new_privs takes from the command alone. */
+static bool loses_privileges(const char *path)
 {
-	bool namespaces = ambient->namespaces, network = ambient->options->allow_network;
+	struct stat status;
 
-	snprintf(ret->isolation, sizeof(ret->isolation), "ambient: %s%s%s%s%s%s",
-		 ambient->namespaces & CLONE_NEWUSER ? "user " : "",
-		 namespaces ? "mount pid ipc uts" : "none",
-		 network ? "; network of the host"
-			 : (namespaces ? " net" : "; sockets refused by the recorder"),
-		 notes & NOTE_LAYOUT ? "; random address layout" : "",
-		 notes & NOTE_HIDDEN ? "; a hidden directory does not exist" : "",
-		 !namespaces && ambient->options->hidden && ambient->options->hidden[0]
-			 ? "; hidden directories visible"
-			 : "");
-	ret->complete = namespaces && !notes;
+	if (stat(path, &status))
+		return false;
+	return (status.st_mode & S_ISUID && status.st_uid != geteuid()) ||
+	       ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+		status.st_gid != getegid()) ||
+	       (geteuid() && getxattr(path, "security.capability", NULL, 0) > 0);
+}
+
+static void describe(const struct ambient *ambient, const struct message *message,
+		     struct ambient_guest *ret_guest)
+{
+	struct domain_report *ret = &ret_guest->report;
+	unsigned long had = message->namespaces, wanted = ambient->wanted;
+	const char *const *hidden = ambient->options->hidden;
+	char namespaces[48];
+
+	namespace_print(had, wanted, namespaces, sizeof(namespaces));
+	snprintf(ret->isolation, sizeof(ret->isolation), "ambient: %s%s%s%s%s%s%s", namespaces,
+		 wanted & CLONE_NEWNET ? had & CLONE_NEWNET ? "" : "; sockets refused by the recorder"
+				       : "; network of the host",
+		 message->notes & NOTE_LOOPBACK ? "; no loopback device" : "",
+		 message->notes & NOTE_LAYOUT ? "; random address layout" : "",
+		 message->notes & NOTE_HIDDEN ? "; a hidden directory does not exist" : "",
+		 hidden && *hidden && !(had & CLONE_NEWNS) ? "; hidden directories visible" : "",
+		 ret_guest->stays_unprivileged ? "; privileges of its file ignored" : "");
+	ret->complete = !(wanted & ~had) && !message->notes;
 }
 
 /* From the clone to the execve. `ret` is filled on success. */
@@ -282,9 +328,9 @@ static int run(struct ambient *ambient, pid_t child, struct ambient_guest *ret)
 	pid_t tid = 0;
 	int r = 0;
 
-	if (ambient->namespaces & CLONE_NEWUSER)
+	if (ambient->attempted & CLONE_NEWUSER)
 		r = launch_map_ids(child, geteuid(), getegid());
-	if (!r && ambient->namespaces && send(ambient->ours, "", 1, MSG_NOSIGNAL) < 0)
+	if (!r && ambient->attempted && send(ambient->ours, "", 1, MSG_NOSIGNAL) < 0)
 		r = -errno;
 	if (!r)
 		r = receive_guest(ambient->ours, &message, &tid);
@@ -304,13 +350,15 @@ static int run(struct ambient *ambient, pid_t child, struct ambient_guest *ret)
 		return r;
 	}
 	ret->tid = tid;
-	ret->guest_pid = ambient->namespaces ? 2 : tid;
-	ret->init = ambient->namespaces ? child : 0;
-	ret->refuse_sockets = !ambient->namespaces && !ambient->options->allow_network;
-	describe(ambient, message.notes, &ret->report);
+	ret->guest_pid = message.namespaces & CLONE_NEWPID ? 2 : tid;
+	ret->init = message.namespaces & CLONE_NEWPID ? child : 0;
+	ret->refuse_sockets = ambient->wanted & ~message.namespaces & CLONE_NEWNET;
+	ret->stays_unprivileged = loses_privileges(ambient->path);
+	describe(ambient, &message, ret);
 	return 0;
 }
 
+/* User and pid namespaces begin with a process, the others are entered one by one. */
 static int attempt(struct ambient *ambient, unsigned long namespaces, struct ambient_guest *ret)
 {
 	int sockets[2], one = 1, r;
@@ -318,27 +366,39 @@ static int attempt(struct ambient *ambient, unsigned long namespaces, struct amb
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
 		return -errno;
-	ambient->namespaces = namespaces;
+	ambient->attempted = namespaces;
 	ambient->ours = sockets[0];
 	ambient->theirs = sockets[1];
 	r = setsockopt(ambient->ours, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) ? -errno : 0;
-	child = r ? r : launch_clone(namespaces);
-	if (!child) {
-		close(ambient->ours);
-		if (namespaces)
-			become_init(ambient);
-		become_guest(ambient, 0);
-	}
+	child = r ? r : launch_clone(namespaces & (CLONE_NEWUSER | CLONE_NEWPID));
+	if (!child)
+		become(ambient);
 	close(ambient->theirs);
 	r = child < 0 ? child : run(ambient, child, ret);
 	close(ambient->ours);
 	return r;
 }
 
+/* The best that the host gives. */
+static int attempt_all(struct ambient *ambient, struct ambient_guest *ret)
+{
+	unsigned long all = ambient->wanted, rest = all & ~(unsigned long)CLONE_NEWPID;
+	const unsigned long attempts[] = { all, all | CLONE_NEWUSER, rest, rest | CLONE_NEWUSER, 0 };
+	bool allowed = host_allows(HOST_USERNS), capable = launch_capable(CAP_SYS_ADMIN);
+	int r = -EPERM;
+
+	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+		if (attempts[i] && (!allowed || (!capable && !(attempts[i] & CLONE_NEWUSER))))
+			continue;
+		r = attempt(ambient, attempts[i], ret);
+		if (!r || ambient->guest_seen)
+			break;
+	}
+	return r;
+}
+
 int ambient_start(const struct ambient_options *options, struct ambient_guest *ret)
 {
-	unsigned long wanted = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			       (options->allow_network ? 0 : CLONE_NEWNET);
 	struct ambient ambient = { .options = options };
 	char path[PATH_BYTES_MAX];
 	int r;
@@ -347,18 +407,14 @@ int ambient_start(const struct ambient_options *options, struct ambient_guest *r
 	if (r)
 		return r;
 	ambient.path = path;
+	ambient.wanted = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+			 (options->allow_network ? 0 : CLONE_NEWNET);
 	ambient.fixed_layout = host_allows(HOST_PERSONALITY);
 	filter_recording(&ambient.filter);
 	ambient.init_image = launch_image("sworn-init", init_page);
 	if (ambient.init_image < 0)
 		return ambient.init_image;
-	r = -EPERM;
-	if (host_allows(HOST_USERNS) && launch_capable(CAP_SYS_ADMIN))
-		r = attempt(&ambient, wanted, ret);
-	if (r && !ambient.guest_seen && host_allows(HOST_USERNS))
-		r = attempt(&ambient, wanted | CLONE_NEWUSER, ret);
-	if (r && !ambient.guest_seen)
-		r = attempt(&ambient, 0, ret);
+	r = attempt_all(&ambient, ret);
 	close(ambient.init_image);
 	/* These three speak of the command only. */
 	return r == -ENOENT || r == -EACCES || r == -ENOEXEC ? SWORN_EHOST : r;

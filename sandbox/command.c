@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HEAD_BYTES 256 /* of a file that the kernel looks at */
+#define INTERPRETERS_MAX 5
+
 static const char *search_path(char *const *environment)
 {
 	for (; environment && *environment; environment++) {
@@ -23,38 +26,98 @@ static bool handlers_registered(void)
 	return !access("/proc/sys/fs/binfmt_misc/status", F_OK);
 }
 
-/* A file that may be executed but not read is taken at its word. */
-static int check_format(const char *path)
-{
-	Elf64_Ehdr head;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return 0;
-	memset(&head, 0, sizeof(head));
-	n = read(fd, &head, sizeof(head));
-	close(fd);
-	if (n >= 2 && !memcmp(&head, "#!", 2))
-		return 0;
-	if (n == (ssize_t)sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG)) {
-		if (head.e_machine == EM_X86_64 && head.e_ident[EI_CLASS] == ELFCLASS64)
-			return 0;
-		if (head.e_machine == EM_X86_64 || head.e_machine == EM_386)
-			return -ENOEXEC;
-	}
-	return handlers_registered() ? 0 : -ENOEXEC;
-}
-
 static int check_file(const char *path)
 {
 	struct stat status;
 
 	if (stat(path, &status))
-		return -errno;
+		return errno == ENAMETOOLONG || errno == ENOTDIR || errno == ELOOP ? -ENOENT : -errno;
 	if (!S_ISREG(status.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS))
 		return -EACCES;
 	return 0;
+}
+
+/* The program of a "#!" line, as the kernel cuts it out: it reads no more than `line` holds. */
+static int script_interpreter(const char *line, size_t length, char *ret_name)
+{
+	size_t start = 2, end;
+
+	while (start < length && (line[start] == ' ' || line[start] == '\t'))
+		start++;
+	end = start;
+	while (end < length && line[end] && !strchr(" \t\n", line[end]))
+		end++;
+	if (end == start || end == HEAD_BYTES)
+		return -ENOEXEC;
+	memcpy(ret_name, line + start, end - start);
+	ret_name[end - start] = 0;
+	return 1;
+}
+
+static int elf_interpreter(int fd, const Elf64_Ehdr *head, char *ret_name)
+{
+	for (unsigned i = 0; i < head->e_phnum; i++) {
+		Elf64_Phdr segment;
+		off_t offset = (off_t)(head->e_phoff + i * sizeof(segment));
+
+		if (pread(fd, &segment, sizeof(segment), offset) != (ssize_t)sizeof(segment))
+			return -ENOEXEC;
+		if (segment.p_type != PT_INTERP)
+			continue;
+		if (segment.p_filesz < 2 || segment.p_filesz >= PATH_BYTES_MAX ||
+		    pread(fd, ret_name, segment.p_filesz, (off_t)segment.p_offset) !=
+			    (ssize_t)segment.p_filesz)
+			return -ENOEXEC;
+		ret_name[segment.p_filesz] = 0;
+		return 1;
+	}
+	return 0;
+}
+
+/* 1 with another program that has to be there, 0 without, or negative. */
+static int interpreter(const char *path, char *ret_name)
+{
+	union {
+		char line[HEAD_BYTES];
+		Elf64_Ehdr elf;
+	} head = { 0 };
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), r;
+	ssize_t n;
+
+	if (fd < 0) /* nobody could record what it holds */
+		return -EACCES;
+	n = read(fd, &head, sizeof(head));
+	if (n >= 2 && !memcmp(&head, "#!", 2))
+		r = script_interpreter(head.line, (size_t)n, ret_name);
+	else if (n < (ssize_t)sizeof(head.elf) || memcmp(&head, ELFMAG, SELFMAG))
+		r = handlers_registered() ? 0 : -ENOEXEC;
+	else if (head.elf.e_machine == EM_X86_64 && head.elf.e_ident[EI_CLASS] == ELFCLASS64)
+		r = elf_interpreter(fd, &head.elf, ret_name);
+	else
+		r = head.elf.e_machine != EM_386 && head.elf.e_machine != EM_X86_64 &&
+				    handlers_registered()
+			    ? 0
+			    : -ENOEXEC;
+	close(fd);
+	return r;
+}
+
+/* Scripts may name scripts; the kernel gives up at the same depth. */
+static int check_format(const char *path)
+{
+	char names[2][PATH_BYTES_MAX];
+
+	for (unsigned i = 0; i <= INTERPRETERS_MAX; i++) {
+		int r = interpreter(path, names[i % 2]);
+
+		if (r <= 0)
+			return r;
+		path = names[i % 2];
+		r = check_file(path);
+		if (r)
+			return r;
+	}
+	return -ENOEXEC;
 }
 
 static int search(const char *name, const char *path, char *ret_path)
@@ -85,15 +148,13 @@ int command_find(const char *name, char *const *environment, char ret_path[PATH_
 	if (!name || !*name)
 		return -ENOENT;
 	if (strlen(name) >= sizeof(path))
-		return -ENAMETOOLONG;
+		return -ENOENT;
 	if (strchr(name, '/')) {
 		strcpy(path, name);
 		r = check_file(path);
 	} else {
 		r = search(name, search_path(environment), path);
 	}
-	if (r == -ENOTDIR)
-		r = -ENOENT;
 	if (!r)
 		r = check_format(path);
 	if (!r)

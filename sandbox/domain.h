@@ -43,6 +43,8 @@ struct ambient_guest {
 	/* No network namespace: the recorder must answer socket() of any family but AF_UNIX with
 	 * EAFNOSUPPORT at its entry stop (a filter would hide the call from the trace). */
 	bool refuse_sockets;
+	/* The command's set-user-ID or set-group-ID bit or file capabilities have no effect here. */
+	bool stays_unprivileged;
 	struct domain_report report;
 };
 
@@ -52,7 +54,8 @@ struct ambient_guest {
  * TRACESYSGOOD}, ASLR off (where the host allows), PR_SET_TSC set to trap, recording filter
  * installed, stopped at the seccomp stop of its execve of the command. Signal mask and
  * dispositions are those of the calling thread, so call this before changing any; a handler
- * becomes the default. -ENOENT: not found (127), -EACCES or -ENOEXEC: not executable (126);
+ * becomes the default. -ENOENT: it or its interpreter not found (127), -EACCES or -ENOEXEC: not
+ * executable (126);
  * others are set-up failures (125); `ret->report.isolation` says what could not be had.
  */
 int ambient_start(const struct ambient_options *options, struct ambient_guest *ret);

@@ -21,22 +21,25 @@
 #include "host.h"
 #include "landlock.h"
 #include "launch.h"
+#include "namespace.h"
 
 #define NOBODY 65534
 #define COULD_NOT_TELL 3 /* exit code of a checking verb whose work was cut off */
 #define CPU_SECONDS_DEFAULT 86400
 #define DESCRIPTORS_MAX 65536
 #define PROCESSES_MAX 16384
-#define NAMESPACES \
-	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+/* Of use only together: the empty root shows a /proc of these processes. */
+#define NAMESPACES_PAIR (CLONE_NEWNS | CLONE_NEWPID)
+#define NAMESPACES_SINGLE (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+#define NAMESPACES (NAMESPACES_PAIR | NAMESPACES_SINGLE)
 
 struct isolation {
 	uint64_t cpu_seconds, memory_bytes;
 	bool change_ids; /* to these; else they are the caller's own */
 	uid_t uid;
 	gid_t gid;
-	bool user_namespace;
-	int ours, theirs; /* the two ends of a socket */
+	unsigned long attempted, had; /* of CLONE_NEW* */
+	int ours, theirs;	      /* the two ends of a socket */
 };
 
 /* The process that the caller's parent waits for: ends as the replayer did. */
@@ -79,8 +82,11 @@ static int empty_root(void)
 {
 	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("sworn-root", "/proc", "tmpfs", flags, "size=4k,mode=0555") ||
+	int r = namespace_private();
+
+	if (r)
+		return r;
+	if (mount("sworn-root", "/proc", "tmpfs", flags, "size=4k,mode=0555") ||
 	    mkdir("/proc/proc", 0555))
 		return -errno;
 	if (mount("proc", "/proc/proc", "proc", flags, "subset=pid") &&
@@ -158,21 +164,46 @@ static int set_limits(const struct isolation *isolation)
 	return r;
 }
 
-/* In the new namespaces. Returns in the replayer, or with an error before there is one. */
-static int become_replayer(const struct isolation *isolation)
+/* A kind that is refused is left out, unless it is one of the pair or nothing else is left. */
+static int take_namespaces(struct isolation *isolation)
+{
+	unsigned long cloned = isolation->attempted & (CLONE_NEWUSER | CLONE_NEWPID);
+
+	isolation->had = namespace_unshare(isolation->attempted & ~cloned);
+	if (!isolation->had || (cloned & CLONE_NEWPID && !(isolation->had & CLONE_NEWNS)))
+		return -EPERM;
+	isolation->had |= cloned;
+	return isolation->had & CLONE_NEWNS ? empty_root() : 0;
+}
+
+/* Leaves the process that is the first of the pid namespace behind; returns in the replayer. */
+static int fork_replayer(const struct isolation *isolation)
+{
+	pid_t replayer = fork();
+
+	if (replayer < 0)
+		return -errno;
+	if (!replayer)
+		return 0;
+	if (send(isolation->theirs, &(int){ 0 }, sizeof(int), MSG_NOSIGNAL) != (ssize_t)sizeof(int))
+		_exit(COULD_NOT_TELL);
+	reap_until(replayer);
+}
+
+/* In the new process. Returns in the replayer, or with an error before there is one. */
+static int become_replayer(struct isolation *isolation)
 {
 	char byte;
-	pid_t replayer;
 	int r = launch_receive(isolation->theirs, &byte, 1);
 
 	/*
 	 * Inside a user namespace an unmapped user can create nothing, and changing it keeps
 	 * capabilities.
 	 */
-	if (!r && isolation->user_namespace)
+	if (!r && isolation->attempted & CLONE_NEWUSER)
 		r = change_ids(isolation);
 	if (!r)
-		r = empty_root();
+		r = take_namespaces(isolation);
 	if (!r)
 		r = drop_privileges(isolation);
 	if (!r)
@@ -185,16 +216,13 @@ static int become_replayer(const struct isolation *isolation)
 		r = -errno;
 	if (r)
 		return r;
-	replayer = fork();
-	if (replayer < 0)
-		return -errno;
-	if (!replayer) {
-		close(isolation->theirs);
-		return 0;
-	}
-	if (send(isolation->theirs, &(int){ 0 }, sizeof(int), MSG_NOSIGNAL) != (ssize_t)sizeof(int))
+	if (isolation->attempted & CLONE_NEWPID)
+		r = fork_replayer(isolation);
+	else if (send(isolation->theirs, &(int){ 0 }, sizeof(int), MSG_NOSIGNAL) != (ssize_t)sizeof(int))
 		_exit(COULD_NOT_TELL);
-	reap_until(replayer);
+	if (!r)
+		close(isolation->theirs);
+	return r;
 }
 
 /* The caller's process turns into the front of a replayer, in which alone this returns 0. */
@@ -205,10 +233,10 @@ static int enter_namespaces(struct isolation *isolation, unsigned long namespace
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		return -errno;
-	isolation->user_namespace = namespaces & CLONE_NEWUSER;
+	isolation->attempted = namespaces;
 	isolation->ours = sockets[0];
 	isolation->theirs = sockets[1];
-	child = launch_clone(namespaces);
+	child = launch_clone(namespaces & (CLONE_NEWUSER | CLONE_NEWPID));
 	if (!child) {
 		close(isolation->ours);
 		r = become_replayer(isolation);
@@ -274,15 +302,33 @@ static int confine(int *ret_landlock)
 
 static void describe(unsigned long namespaces, int landlock, struct domain_report *ret)
 {
-	char version[32] = "no landlock";
+	char version[32] = "no landlock", text[96];
 
 	if (landlock)
 		snprintf(version, sizeof(version), "landlock %d", landlock);
-	snprintf(ret->isolation, sizeof(ret->isolation), "replay: %s%s; %s; seccomp; uid %u",
-		 namespaces & CLONE_NEWUSER ? "user " : "",
-		 namespaces ? "mount pid net ipc uts cgroup" : "no namespaces", version,
-		 (unsigned)geteuid());
-	ret->complete = namespaces && landlock;
+	namespace_print(namespaces, NAMESPACES, text, sizeof(text));
+	snprintf(ret->isolation, sizeof(ret->isolation), "replay: %s; %s; seccomp; uid %u", text,
+		 version, (unsigned)geteuid());
+	ret->complete = !(NAMESPACES & ~namespaces) && landlock;
+}
+
+/* The best that the host gives. Inside a user namespace even root has no power outside it. */
+static int enter_best(struct isolation *isolation)
+{
+	const unsigned long attempts[] = {
+		NAMESPACES | CLONE_NEWUSER,
+		NAMESPACES,
+		NAMESPACES_SINGLE | CLONE_NEWUSER,
+		NAMESPACES_SINGLE,
+	};
+	bool capable = launch_capable(CAP_SYS_ADMIN);
+	int r = -EPERM;
+
+	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]) && r; i++) {
+		if (attempts[i] & CLONE_NEWUSER || capable)
+			r = enter_namespaces(isolation, attempts[i]);
+	}
+	return r;
 }
 
 int replay_domain_enter(const int *keep, size_t keep_count, uint64_t cpu_seconds,
@@ -295,20 +341,12 @@ int replay_domain_enter(const int *keep, size_t keep_count, uint64_t cpu_seconds
 		.uid = geteuid() ? geteuid() : NOBODY,
 		.gid = geteuid() ? getegid() : NOBODY,
 	};
-	unsigned long namespaces = 0;
-	int r = -EPERM, landlock;
+	int r, landlock;
 
 	launch_close_from(3, keep, keep_count);
-	if (host_allows(HOST_USERNS)) {
-		namespaces = NAMESPACES | CLONE_NEWUSER;
-		r = enter_namespaces(&isolation, namespaces);
-		if (r && launch_capable(CAP_SYS_ADMIN)) {
-			namespaces = NAMESPACES;
-			r = enter_namespaces(&isolation, namespaces);
-		}
-	}
+	r = host_allows(HOST_USERNS) ? enter_best(&isolation) : -EPERM;
 	if (r) {
-		namespaces = 0;
+		isolation.had = 0;
 		r = drop_privileges(&isolation);
 		if (!r)
 			r = set_limits(&isolation);
@@ -316,6 +354,6 @@ int replay_domain_enter(const int *keep, size_t keep_count, uint64_t cpu_seconds
 	if (!r)
 		r = confine(&landlock);
 	if (!r)
-		describe(namespaces, landlock, ret_report);
+		describe(isolation.had, landlock, ret_report);
 	return r;
 }

@@ -78,13 +78,29 @@ static int limit_stack(pid_t tid, uint64_t bytes)
 	return prlimit(tid, RLIMIT_STACK, &limit, NULL) ? -errno : 0;
 }
 
+/*
+ * The library refuses to touch the two signals that it keeps for itself, and its posix_spawn()
+ * leaves them ignored.
+ */
+static void set_dispositions(void)
+{
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} action = { 0 };
+
+	for (long signal = 1; signal < NSIG; signal++)
+		syscall(SYS_rt_sigaction, signal, &action, NULL, sizeof(action.mask));
+	/* The kernel then reaps guests that fork by itself, and their parents get no signal. */
+	action.handler = (uint64_t)(uintptr_t)SIG_IGN;
+	syscall(SYS_rt_sigaction, (long)SIGCHLD, &action, NULL, sizeof(action.mask));
+}
+
 /* In the child, up to its exec. A session of its own keeps terminal signals away from guests. */
 static void become_stub(const struct stub *stub)
 {
 	static char *const none[] = { NULL };
 	static char *const argv[] = { (char *)"sworn-guest", NULL };
 	struct rlimit no_core = { 0, 0 };
-	struct sigaction action;
 	sigset_t empty;
 	char go;
 
@@ -92,12 +108,7 @@ static void become_stub(const struct stub *stub)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || launch_receive(stub->go[0], &go, 1))
 		_exit(1);
 	setsid();
-	memset(&action, 0, sizeof(action));
-	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &action, NULL);
-	/* The kernel then reaps guests that fork by itself, and their parents get no signal. */
-	action.sa_handler = SIG_IGN;
-	sigaction(SIGCHLD, &action, NULL);
+	set_dispositions();
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 	if (place_descriptors(stub) || setrlimit(RLIMIT_CORE, &no_core))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -11,6 +12,8 @@
 
 struct reader {
 	int fd, blobs_fd; /* borrowed */
+	blob_source *source; /* instead of blobs_fd, or NULL */
+	void *source_context;
 	struct stream stream;
 	int failed; /* first failure of trace_next(): it stays */
 	struct info info;
@@ -47,6 +50,12 @@ int reader_open(int fd, int blobs_fd, struct reader **ret)
 	}
 	*ret = reader;
 	return 0;
+}
+
+void reader_blob_source(struct reader *reader, blob_source *source, void *context)
+{
+	reader->source = source;
+	reader->source_context = context;
 }
 
 void reader_close(struct reader *reader)
@@ -128,12 +137,30 @@ static int hash_file(int fd, struct digest *digest, struct buffer *buffer,
 	return r;
 }
 
+/* The store's file of a blob and its size, or SWORN_EBLOB. */
+static int open_stored(const struct reader *reader, const uint8_t digest[DIGEST_BYTES], uint64_t *ret_size)
+{
+	struct stat status;
+	int fd;
+
+	if (!reader->source)
+		return reader->blobs_fd < 0 ? SWORN_EBLOB : blob_file_open(reader->blobs_fd, digest, ret_size);
+	fd = reader->source(reader->source_context, digest);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+		close(fd);
+		return SWORN_EBLOB;
+	}
+	*ret_size = (uint64_t)status.st_size;
+	return fd;
+}
+
 static int check_stored(struct reader *reader, struct cursor *cursor, const struct blob *blob)
 {
 	uint8_t digest[DIGEST_BYTES];
 	uint64_t size;
-	int fd = reader->blobs_fd < 0 ? SWORN_EBLOB
-				      : blob_file_open(reader->blobs_fd, blob->name, &size);
+	int fd = open_stored(reader, blob->name, &size);
 	if (fd < 0)
 		return cursor_fail(cursor, fd, "a blob that the trace needs is not in the store");
 	int r = hash_file(fd, &reader->check.digest, &reader->frame, digest);
@@ -235,8 +262,8 @@ static int find_blob(struct reader *reader, const uint8_t digest[DIGEST_BYTES],
 	blob_name(digest, name);
 	const struct blob *blob = blob_table_find(&reader->blobs, name);
 	*ret_fd = -1;
-	if (!blob && reader->blobs_fd >= 0) {
-		int fd = blob_file_open(reader->blobs_fd, digest, &ret_blob->size);
+	if (!blob && (reader->source || reader->blobs_fd >= 0)) {
+		int fd = open_stored(reader, digest, &ret_blob->size);
 		if (fd >= 0 || fd != SWORN_EBLOB) {
 			*ret_fd = fd;
 			return fd < 0 ? fd : 0;

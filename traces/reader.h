@@ -32,6 +32,12 @@ struct trace_report {
 int reader_open(int fd, int blobs_fd, struct reader **ret);
 void reader_close(struct reader *reader); /* NULL allowed */
 
+/* Gives an open descriptor of the stored blob with this SHA-256, for the reader to close; SWORN_EBLOB when there is
+ * none, or -errno. */
+typedef int blob_source(void *context, const uint8_t digest[DIGEST_BYTES]);
+/* Blobs of the store come from `source` instead of a directory, for a process that may not open files. */
+void reader_blob_source(struct reader *reader, blob_source *source, void *context);
+
 /* Valid until reader_close(). */
 const struct trace_info *reader_info(const struct reader *reader);
 
