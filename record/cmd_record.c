@@ -289,19 +289,44 @@ static int open_writer(struct recording *recording)
 			   &recording->recorder.writer);
 }
 
+/* The name of an open directory; false when there is none. */
+static bool path_of(int fd, char *path, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, size - 1);
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	return true;
+}
+
 static int start(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
+	static char store[PATH_BYTES_MAX];
+	const char *hidden[] = {NULL, NULL};
 	struct ambient_options ambient = {
 		.argv = recording->options.command,
 		.environment = environ,
+		.hidden = hidden,
 		.allow_network = recording->options.allow_network,
 	};
 	struct ambient_guest guest;
-	int r = ambient_start(&ambient, &guest);
+	int r;
 
+	if (path_of(recording->store_fd, store, sizeof(store)))
+		hidden[0] = store;
+	r = ambient_start(&ambient, &guest);
 	if (r < 0)
 		return r;
+	if (guest.stays_unprivileged)
+		fprintf(stderr, "sworn: %s is set-user-ID; it runs with your rights only while it is recorded\n",
+			recording->options.command[0]);
 	recording->domain = guest.report;
 	rec->init = guest.init;
 	rec->refuse_sockets = guest.refuse_sockets;

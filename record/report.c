@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../traces/error.h"
 
@@ -78,7 +80,10 @@ static void describe_start(const struct ending *ending, char *text, size_t size)
 {
 	const char *error = error_text(ending->error);
 
-	if (ending->error == -ENOENT)
+	if (ending->error == -ENOENT && strchr(ending->command, '/') && access(ending->command, F_OK) == 0)
+		snprintf(text, size, "sworn record: %s: its interpreter is not found; check its first line, or `file %s`",
+			 ending->command, ending->command);
+	else if (ending->error == -ENOENT)
 		snprintf(text, size, "sworn record: %s: not found; check the name and PATH", ending->command);
 	else if (is_not_executable(ending->error))
 		snprintf(text, size, "sworn record: %s: cannot be executed: %s; check its permissions and format",

@@ -341,6 +341,9 @@ void writer_abandon(struct writer *writer)
 {
 	writer_flush(writer);
 	worker_stop(writer->worker);
+	/* A run that never began leaves nothing worth keeping. */
+	if (writer->events == 0 && writer->partial)
+		unlinkat(writer->directory_fd, writer->partial, 0);
 	release(writer);
 }
 

@@ -60,7 +60,7 @@ int writer_flush(struct writer *writer);
  */
 int writer_close(struct writer *writer, const struct trace_summary *summary, char **ret_path);
 
-/* Gives up: leaves the prefix on disk and releases. */
+/* Gives up: leaves the prefix on disk, unless it has no event, and releases. */
 void writer_abandon(struct writer *writer);
 
 uint64_t writer_bytes(const struct writer *writer);  /* stored so far */

@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as directory:
     names = sorted(os.listdir(directory))
     sizes = [os.stat(os.path.join(directory, name)).st_size for name in names]
     print("files", len(names), sum(sizes))
-words = collections.Counter(re.findall(r"[a-z]+", open("/etc/services", encoding="utf-8").read()))
+words = collections.Counter(re.findall(r"[a-z]+", open("/etc/login.defs", encoding="utf-8").read()))
 print("words", words["tcp"] == sum(1 for _ in re.finditer(r"\btcp\b", " ".join(words.elements()))))
 buffer = io.BytesIO()
 for i in range(1000):
