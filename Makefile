@@ -60,7 +60,7 @@ bench: deps
 
 soak: deps
 	@$(MAKE) --no-print-directory build
-	@SWORN=$(CURDIR)/$(BUILD)/sworn bash tests/demo/soak.sh $(SOAK_SECONDS)
+	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest bash tests/soak.sh $(SOAK_SECONDS)
 
 fuzz:
 	@.ci/deps $(DEPS) $(DEPS_CHECK)
@@ -84,7 +84,7 @@ help:
 	@echo 'make check    format, lint, layers, both compilers, all tests under sanitizers'
 	@echo 'make format   let clang-format write the sources'
 	@echo 'make bench    time of recording and replaying, against native'
-	@echo 'make soak     the demo again and again, for SOAK_SECONDS=600'
+	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'
 	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'
 	@echo 'make cover    line coverage of all tests'
 	@echo 'make clean    remove build/'
