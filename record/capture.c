@@ -40,7 +40,7 @@ int capture_range(struct recorder *rec, struct thread *thread, const struct rang
 	uint64_t done = 0;
 
 	while (done < range->length) {
-		struct captured item = {.arg = range->arg, .direction = range->direction};
+		struct captured item = { .arg = range->arg, .direction = range->direction };
 		size_t want;
 		int r = make_room(rec, thread);
 
@@ -71,7 +71,7 @@ int capture_bytes(struct recorder *rec, struct thread *thread, const struct payl
 	size_t done = 0;
 
 	while (done < payload->length) {
-		struct captured item = {.arg = payload->arg, .direction = payload->direction};
+		struct captured item = { .arg = payload->arg, .direction = payload->direction };
 		int r = make_room(rec, thread);
 
 		if (r < 0)
@@ -125,7 +125,7 @@ int capture_emit(struct recorder *rec, struct thread *thread, struct event *even
 
 int capture_flush(struct recorder *rec, struct thread *thread)
 {
-	struct event part = {.kind = EVENT_PART, .thread = thread->number, .nr = thread->call.nr};
+	struct event part = { .kind = EVENT_PART, .thread = thread->number, .nr = thread->call.nr };
 
 	if (thread->record->capture.count == 0)
 		return 0;
@@ -136,5 +136,5 @@ void capture_release(struct capture *capture)
 {
 	free(capture->items);
 	free(capture->bytes);
-	*capture = (struct capture){0};
+	*capture = (struct capture){ 0 };
 }

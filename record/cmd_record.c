@@ -93,10 +93,9 @@ static int parse_long(int option, const char *value, struct options *ret)
 		return end != value && *end == '\0' ? 0 : -EINVAL;
 	case 'P':
 		ret->preempt = value;
-		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL : 0;
-	case 'A':
-		ret->allow_network = true;
-		return strcmp(value, "net") ? -EINVAL : 0;
+		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL
+											       : 0;
+	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
 	case 'N':
 		ret->checkpoint_interval = strtoull(value, &end, 10);
 		return end != value && *end == '\0' ? 0 : -EINVAL;
@@ -107,14 +106,14 @@ static int parse_long(int option, const char *value, struct options *ret)
 				return -EINVAL;
 		}
 		return *value && strlen(value) < SEED_BYTES_MAX ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
 static int usage(const char *problem, const char *detail)
 {
-	fprintf(stderr, "sworn record: %s%s; `sworn record --help` lists the options\n", problem, detail);
+	fprintf(stderr, "sworn record: %s%s; `sworn record --help` lists the options\n", problem,
+		detail);
 	return RECORD_USAGE;
 }
 
@@ -122,33 +121,29 @@ static int usage(const char *problem, const char *detail)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{"store", 1, NULL, 'D'},   {"seed", 1, NULL, 'S'},    {"clock", 1, NULL, 'C'},
-		{"epoch", 1, NULL, 'E'},   {"preempt", 1, NULL, 'P'}, {"allow", 1, NULL, 'A'},
-		{"report", 1, NULL, 'R'},  {"help", 0, NULL, 'h'},    {"checkpoint-interval", 1, NULL, 'N'},
-		{NULL, 0, NULL, 0},
+		{ "store", 1, NULL, 'D' },
+		{ "seed", 1, NULL, 'S' },
+		{ "clock", 1, NULL, 'C' },
+		{ "epoch", 1, NULL, 'E' },
+		{ "preempt", 1, NULL, 'P' },
+		{ "allow", 1, NULL, 'A' },
+		{ "report", 1, NULL, 'R' },
+		{ "help", 0, NULL, 'h' },
+		{ "checkpoint-interval", 1, NULL, 'N' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	*ret = (struct options){.preempt = "auto", .epoch_ns = 946684800ULL * 1000000000ULL};
+	*ret = (struct options){ .preempt = "auto", .epoch_ns = 946684800ULL * 1000000000ULL };
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+:o:h", longs, NULL)) != -1) {
 		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		case 'o':
-			ret->output = optarg;
-			break;
-		case 'D':
-			ret->store = optarg;
-			break;
-		case 'R':
-			ret->report = optarg;
-			break;
-		case ':':
-			return usage("a value is missing after ", argv[optind - 1]);
-		case '?':
-			return usage("unknown option ", argv[optind - 1]);
+		case 'h': fputs(help, stdout); exit(0);
+		case 'o': ret->output = optarg; break;
+		case 'D': ret->store = optarg; break;
+		case 'R': ret->report = optarg; break;
+		case ':': return usage("a value is missing after ", argv[optind - 1]);
+		case '?': return usage("unknown option ", argv[optind - 1]);
 		default:
 			if (parse_long(c, optarg, ret) < 0)
 				return usage("bad value ", optarg);
@@ -169,8 +164,8 @@ static void on_signal(int signal)
  * interrupts waits, so that a call that turns out to sleep does not stop everything. */
 static void own_signals(void)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN}, note = {.sa_handler = on_signal};
-	struct itimerval ticker = {{0, TICK_US}, {0, TICK_US}};
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, note = { .sa_handler = on_signal };
+	struct itimerval ticker = { { 0, TICK_US }, { 0, TICK_US } };
 
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGQUIT, &ignore, NULL);
@@ -309,7 +304,7 @@ static int start(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
 	static char store[PATH_BYTES_MAX];
-	const char *hidden[] = {NULL, NULL};
+	const char *hidden[] = { NULL, NULL };
 	struct ambient_options ambient = {
 		.argv = recording->options.command,
 		.environment = environ,
@@ -325,7 +320,8 @@ static int start(struct recording *recording)
 	if (r < 0)
 		return r;
 	if (guest.stays_unprivileged)
-		fprintf(stderr, "sworn: %s is set-user-ID; it runs with your rights only while it is recorded\n",
+		fprintf(stderr,
+			"sworn: %s is set-user-ID; it runs with your rights only while it is recorded\n",
 			recording->options.command[0]);
 	recording->domain = guest.report;
 	rec->init = guest.init;
@@ -346,7 +342,7 @@ static int start(struct recording *recording)
 static int write_end(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
-	struct event end = {.kind = EVENT_END};
+	struct event end = { .kind = EVENT_END };
 	struct final_input final = {
 		.seed = recording->seed,
 		.argv = (const char *const *)recording->options.command,
@@ -492,7 +488,9 @@ static int write_report(const struct recording *recording, const struct ending *
 		.events = recording->events,
 		.units = rec->guests.units_count,
 		.isolation = recording->domain.isolation[0] ? recording->domain.isolation : NULL,
-		.verdict = !ending ? "unfinished" : ending->error == 0 ? "recorded" : "failed",
+		.verdict = !ending		? "unfinished"
+			   : ending->error == 0 ? "recorded"
+						: "failed",
 		.code = ending ? ending_code(ending) : RECORD_FAILED,
 		.checked_of = recording->events,
 		.reason = reason,
@@ -529,7 +527,8 @@ static int open_report(struct recording *recording)
 		r = write_report(recording, NULL, "the recorder was ended before the command was");
 	if (r == 0)
 		return 0;
-	fprintf(stderr, "sworn record: the report %s cannot be written: %s; name another file with --report\n",
+	fprintf(stderr,
+		"sworn record: the report %s cannot be written: %s; name another file with --report\n",
 		recording->options.report, error_text(r));
 	return RECORD_USAGE;
 }

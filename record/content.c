@@ -30,7 +30,8 @@ static struct known *known_slot(const struct stat *status, uint64_t base)
 }
 
 /* Compares the part of the file that the mapping shows: nothing else of the blob is used through it. */
-static bool same_bytes(int fd, uint64_t base, const struct mapping *mapping, const struct arena_blob *blob)
+static bool same_bytes(int fd, uint64_t base, const struct mapping *mapping,
+		       const struct arena_blob *blob)
 {
 	static uint8_t buffer[COMPARE_BYTES];
 	uint64_t done = mapping->offset, end = mapping->offset + (mapping->end - mapping->start);
@@ -69,7 +70,8 @@ static int read_all(int fd, uint64_t base, uint8_t *buffer, uint64_t length)
 }
 
 /* Reads the bytes into the arena and the trace; fills `digest`. */
-static int store(struct recorder *rec, int fd, uint64_t base, uint64_t length, uint8_t digest[DIGEST_BYTES])
+static int store(struct recorder *rec, int fd, uint64_t base, uint64_t length,
+		 uint8_t digest[DIGEST_BYTES])
 {
 	struct arena_blob blob;
 	uint8_t *buffer;
@@ -116,7 +118,7 @@ int record_content(struct recorder *rec, int fd, struct mapping *mapping, uint64
 	r = store(rec, fd, base, length, mapping->digest);
 	if (r < 0)
 		return r;
-	*slot = (struct known){status.st_dev, status.st_ino, length, base, {0}};
+	*slot = (struct known){ status.st_dev, status.st_ino, length, base, { 0 } };
 	memcpy(slot->digest, mapping->digest, DIGEST_BYTES);
 	return 0;
 }

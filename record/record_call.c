@@ -25,8 +25,9 @@ static int capture_inputs(struct recorder *rec, struct thread *thread)
 	const struct range_list *entry = &thread->call.entry;
 
 	for (size_t i = 0; i < entry->count; i++) {
-		int r = entry->ranges[i].direction == DIRECTION_IN ? capture_range(rec, thread, &entry->ranges[i])
-								   : 0;
+		int r = entry->ranges[i].direction == DIRECTION_IN
+				? capture_range(rec, thread, &entry->ranges[i])
+				: 0;
 		if (r < 0)
 			return r;
 	}
@@ -61,7 +62,7 @@ static int refuse(struct recorder *rec, struct thread *thread, int error)
 	else if (rec->warn)
 		rec->warn(row ? row->name : "a call without a name",
 			  row && row->reason ? row->reason : "unknown to this version");
-	thread->registers.rax = (uint64_t)-(int64_t)error;
+	thread->registers.rax = (uint64_t) - (int64_t)error;
 	thread->registers.orig_rax = (uint64_t)-1;
 	r = stop_set_registers(thread);
 	if (r < 0)
@@ -97,8 +98,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 	int r;
 
 	switch ((enum family)thread->call.row->family) {
-	case FAMILY_EXIT:
-		return record_exit_entry(rec, thread);
+	case FAMILY_EXIT: return record_exit_entry(rec, thread);
 	case FAMILY_EXEC:
 		r = is_unborn(thread) ? 0 : record_checkpoint(rec, thread, CHECKPOINT_EXEC);
 		if (r < 0)
@@ -106,9 +106,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 		execute(thread);
 		thread->record->blocks = thread->process->threads_count > 1;
 		return 0;
-	case FAMILY_CLONE:
-		execute(thread);
-		return 0;
+	case FAMILY_CLONE: execute(thread); return 0;
 	case FAMILY_RANDOM:
 	case FAMILY_CLOCK:
 	case FAMILY_PID:
@@ -124,9 +122,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 	case FAMILY_MAP:
 	case FAMILY_SIGNAL:
 	case FAMILY_SIGRETURN:
-	case FAMILY_TLS:
-		execute(thread);
-		return 0;
+	case FAMILY_TLS: execute(thread); return 0;
 	}
 	return SWORN_EFORMAT;
 }
@@ -195,7 +191,7 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 	if (row->treatment == TREAT_SPECIAL && row->family == FAMILY_MAP) {
 		static struct mapping mapping; /* one recorder thread */
 
-		mapping = (struct mapping){0};
+		mapping = (struct mapping){ 0 };
 		r = record_map(rec, thread, result, &mapping);
 		if (r > 0) {
 			event->mappings = &mapping;

@@ -40,12 +40,9 @@ static uint32_t guest_number(pid_t tid)
 static uint64_t clone_flags(const struct call *call)
 {
 	switch (call->nr) {
-	case SYS_fork:
-		return SIGCHLD;
-	case SYS_vfork:
-		return CLONE_VFORK | CLONE_VM | SIGCHLD;
-	default:
-		return call->args[0];
+	case SYS_fork: return SIGCHLD;
+	case SYS_vfork: return CLONE_VFORK | CLONE_VM | SIGCHLD;
+	default: return call->args[0];
 	}
 }
 
@@ -54,7 +51,7 @@ static int capture_settid(struct recorder *rec, struct thread *parent, const str
 {
 	const struct call *call = &parent->call;
 	uint32_t tid = event->clone.tid;
-	struct payload payload = {PAYLOAD_SETTID, DIRECTION_OUT, 0, sizeof(tid), (uint8_t *)&tid};
+	struct payload payload = { PAYLOAD_SETTID, DIRECTION_OUT, 0, sizeof(tid), (uint8_t *)&tid };
 	int r = 0;
 
 	if (call->nr != SYS_clone)
@@ -86,7 +83,7 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 {
 	const struct call *call = &thread->call;
 	struct event event = record_call_event(thread, EVENT_CLONE);
-	struct clone_request request = {.flags = clone_flags(call), .tid = (pid_t)tid};
+	struct clone_request request = { .flags = clone_flags(call), .tid = (pid_t)tid };
 	struct thread *child;
 	int r;
 

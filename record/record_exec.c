@@ -35,14 +35,14 @@ static int parse_line(char *text, struct maps_line *line)
 	char perms[8];
 	int skip = 0;
 
-	*line = (struct maps_line){0};
-	if (sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &line->mapping.start, &line->mapping.end, perms,
-		   &line->mapping.offset, &line->major, &line->minor, &line->inode, &skip) < 7)
+	*line = (struct maps_line){ 0 };
+	if (sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &line->mapping.start, &line->mapping.end,
+		   perms, &line->mapping.offset, &line->major, &line->minor, &line->inode, &skip) < 7)
 		return -EINVAL;
 	text[strcspn(text, "\n")] = '\0';
 	snprintf(line->path, sizeof(line->path), "%s", text + skip);
-	line->mapping.prot = (perms[0] == 'r' ? PROT_READ : 0U) | (perms[1] == 'w' ? PROT_WRITE : 0U) |
-			     (perms[2] == 'x' ? PROT_EXEC : 0U);
+	line->mapping.prot = (perms[0] == 'r' ? PROT_READ : 0U) |
+			     (perms[1] == 'w' ? PROT_WRITE : 0U) | (perms[2] == 'x' ? PROT_EXEC : 0U);
 	line->mapping.flags = perms[3] == 's' ? MAP_SHARED : MAP_PRIVATE;
 	return 0;
 }
@@ -103,7 +103,8 @@ static int add_line(struct recorder *rec, struct thread *thread, struct maps_lin
 }
 
 /* Fills the new space's table from the kernel's: the one moment at which that is the source. */
-static int read_image(struct recorder *rec, struct thread *thread, struct maps_line *kernel_pages, size_t *ret_count)
+static int read_image(struct recorder *rec, struct thread *thread, struct maps_line *kernel_pages,
+		      size_t *ret_count)
 {
 	static char text[IMAGE_PATH_BYTES + 128];
 	static struct maps_line line;
@@ -134,7 +135,7 @@ static int read_image(struct recorder *rec, struct thread *thread, struct maps_l
 /* The first injected call has no call page yet: it runs from the program's own entry point. */
 static int map_call_page(struct thread *thread)
 {
-	static const uint8_t syscall_bytes[8] = {0x0f, 0x05, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
+	static const uint8_t syscall_bytes[8] = { 0x0f, 0x05, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc };
 	struct registers saved = thread->registers;
 	uint8_t original[8];
 	int64_t result;
@@ -146,9 +147,10 @@ static int map_call_page(struct thread *thread)
 	if (r < 0)
 		return r;
 	r = stop_inject_at(thread, saved.rip,
-			   &(struct injection){SYS_mmap,
-					       {CALL_PAGE, CALL_PAGE_BYTES, PROT_READ | PROT_EXEC,
-						MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0}},
+			   &(struct injection){ SYS_mmap,
+						{ CALL_PAGE, CALL_PAGE_BYTES, PROT_READ | PROT_EXEC,
+						  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+						  (uint64_t)-1, 0 } },
 			   &result);
 	if (r < 0)
 		return r;
@@ -206,7 +208,7 @@ struct image_capture {
 static int capture_page(void *context, uint64_t address, const uint8_t *page)
 {
 	struct image_capture *image = context;
-	struct payload payload = {PAYLOAD_IMAGE, DIRECTION_OUT, address, 4096, page};
+	struct payload payload = { PAYLOAD_IMAGE, DIRECTION_OUT, address, 4096, page };
 
 	return capture_bytes(image->rec, image->thread, &payload);
 }
@@ -214,7 +216,7 @@ static int capture_page(void *context, uint64_t address, const uint8_t *page)
 /* Every page of the new image that its mappings alone do not give. */
 static int capture_image(struct recorder *rec, struct thread *thread)
 {
-	struct image_capture context = {rec, thread};
+	struct image_capture context = { rec, thread };
 	struct state_input input = {
 		.pid = thread->tid,
 		.table = &thread->process->space->table,
@@ -239,12 +241,13 @@ static int prepare_image(struct recorder *rec, struct thread *thread)
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct mapping *m = &kernel_pages[i].mapping;
 
-		r = stop_inject(thread, false, SYS_munmap, (uint64_t[6]){m->start, m->end - m->start}, &result);
+		r = stop_inject(thread, false, SYS_munmap,
+				(uint64_t[6]){ m->start, m->end - m->start }, &result);
 	}
 	if (r == 0)
 		r = rewrite_auxv(rec, thread);
 	if (r == 0)
-		r = stop_inject(thread, false, SYS_brk, (uint64_t[6]){0}, &result);
+		r = stop_inject(thread, false, SYS_brk, (uint64_t[6]){ 0 }, &result);
 	if (r < 0)
 		return r;
 	space->brk_start = space->brk = (uint64_t)result;
@@ -322,7 +325,8 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 	snprintf(link, sizeof(link), "/proc/%d/exe", thread->tid);
 	n = readlink(link, program, sizeof(program) - 1);
 	program[n > 0 ? n : 0] = '\0';
-	process->stack_limit = prlimit(thread->tid, RLIMIT_STACK, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+	process->stack_limit = prlimit(thread->tid, RLIMIT_STACK, NULL, &limit) == 0 &&
+					       limit.rlim_cur != RLIM_INFINITY
 				       ? limit.rlim_cur
 				       : UINT64_MAX;
 	process->checkpointed = false;

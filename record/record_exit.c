@@ -38,7 +38,7 @@ static void add_word(struct thread *thread, uint64_t address)
 	const struct mapping *m = mapping_find(&thread->process->space->table, address);
 	struct robust_word *word = &thread->record->robust_words[thread->record->robust_count++];
 
-	*word = (struct robust_word){.address = address};
+	*word = (struct robust_word){ .address = address };
 	if (m && m->backing == BACKING_SHARED) {
 		word->object = m->object;
 		word->offset = m->offset + (address - m->start);
@@ -52,7 +52,8 @@ static void note_robust(struct thread *thread)
 	struct record_thread *own = thread->record;
 	uint64_t head[3], entry;
 
-	if (!thread->robust_list || guest_read(thread, thread->robust_list, head, sizeof(head)) != sizeof(head))
+	if (!thread->robust_list ||
+	    guest_read(thread, thread->robust_list, head, sizeof(head)) != sizeof(head))
 		return;
 	entry = head[0];
 	if ((entry & ~1ULL) == thread->robust_list && !head[2])
@@ -60,7 +61,8 @@ static void note_robust(struct thread *thread)
 	own->robust_words = calloc(ROBUST_WORDS_MAX, sizeof(*own->robust_words));
 	if (!own->robust_words)
 		return;
-	while (own->robust_count < ROBUST_WORDS_MAX - 1 && (entry & ~1ULL) != thread->robust_list && entry) {
+	while (own->robust_count < ROBUST_WORDS_MAX - 1 && (entry & ~1ULL) != thread->robust_list &&
+	       entry) {
 		add_word(thread, (entry & ~1ULL) + head[1]);
 		if (guest_read(thread, entry & ~1ULL, &entry, sizeof(entry)) != sizeof(entry))
 			break;
@@ -72,9 +74,10 @@ static void note_robust(struct thread *thread)
 /* Another process still sees the shared object that a dead one held a lock in. */
 static int emit_shared_word(struct recorder *rec, const struct robust_word *word)
 {
-	struct event event = {.kind = EVENT_MEMORY};
+	struct event event = { .kind = EVENT_MEMORY };
 	uint32_t value;
-	struct payload payload = {PAYLOAD_OBJECT, DIRECTION_OUT, word->offset, sizeof(value), (uint8_t *)&value};
+	struct payload payload = { PAYLOAD_OBJECT, DIRECTION_OUT, word->offset, sizeof(value),
+				   (uint8_t *)&value };
 
 	event.memory.object = word->object;
 	event.memory.length = word->length;
@@ -87,7 +90,8 @@ static int emit_shared_word(struct recorder *rec, const struct robust_word *word
 			const struct mapping *m = &table->entries[i];
 			uint64_t at = m->start + (word->offset - m->offset);
 
-			if (m->object != word->object || word->offset < m->offset || at + sizeof(value) > m->end)
+			if (m->object != word->object || word->offset < m->offset ||
+			    at + sizeof(value) > m->end)
 				continue;
 			if (guest_read(t, at, &value, sizeof(value)) == sizeof(value))
 				return record_event(rec, &event);
@@ -148,13 +152,14 @@ static int capture_exit_writes(struct recorder *rec, struct thread *thread)
 		return 0;
 	for (size_t i = 0; r == 0 && i < own->robust_count; i++) {
 		uint64_t at = own->robust_words[i].address;
-		struct payload payload = {PAYLOAD_ROBUST, DIRECTION_OUT, at, 4, (uint8_t *)&word};
+		struct payload payload = { PAYLOAD_ROBUST, DIRECTION_OUT, at, 4, (uint8_t *)&word };
 
 		if (guest_read(witness, at, &word, 4) == 4)
 			r = capture_bytes(rec, thread, &payload);
 	}
 	if (r == 0 && thread->clear_tid && guest_read(witness, thread->clear_tid, &word, 4) == 4) {
-		struct payload payload = {PAYLOAD_CLEARTID, DIRECTION_OUT, thread->clear_tid, 4, (uint8_t *)&word};
+		struct payload payload = { PAYLOAD_CLEARTID, DIRECTION_OUT, thread->clear_tid, 4,
+					   (uint8_t *)&word };
 
 		r = capture_bytes(rec, thread, &payload);
 	}
@@ -176,7 +181,7 @@ static enum exit_cause exit_cause(const struct thread *thread)
 static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t status)
 {
 	struct process *process = thread->process;
-	struct event event = {.kind = EVENT_EXIT, .thread = thread->number, .ip = thread->registers.rip};
+	struct event event = { .kind = EVENT_EXIT, .thread = thread->number, .ip = thread->registers.rip };
 	static struct robust_word words[ROBUST_WORDS_MAX];
 	size_t shared = 0;
 	int r = capture_exit_writes(rec, thread);
@@ -199,7 +204,7 @@ static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t sta
 		rec->command_status = status;
 	}
 	if (rec->current == thread) {
-		rec->turn = (struct event){.kind = EVENT_TURN, .thread = thread->number};
+		rec->turn = (struct event){ .kind = EVENT_TURN, .thread = thread->number };
 		rec->last_number = thread->number;
 		rec->current = NULL;
 		rec->last = NULL;
@@ -263,7 +268,9 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		if (got == tid || is_zombie(tid)) {
 			/* The next stop under a leader's tid may already be that of the thread that took it over in exec. */
 			r = finish_exit(rec, thread, (uint32_t)status);
-			return r == 0 && got == tid && WIFSTOPPED(reaped) ? schedule_stopped(rec, tid, reaped) : r;
+			return r == 0 && got == tid && WIFSTOPPED(reaped)
+				       ? schedule_stopped(rec, tid, reaped)
+				       : r;
 		}
 		sched_yield();
 	}

@@ -13,7 +13,8 @@
 
 static int written_fd(const struct call *call)
 {
-	return (int)(call->nr == SYS_copy_file_range || call->nr == SYS_splice ? call->args[2] : call->args[0]);
+	return (int)(call->nr == SYS_copy_file_range || call->nr == SYS_splice ? call->args[2]
+									       : call->args[0]);
 }
 
 static struct shared_object *find_object(const struct recorder *rec, const struct fd_info *info)
@@ -49,7 +50,7 @@ static uint64_t written_offset(const struct thread *thread, int fd, uint64_t len
 static int emit_range(struct recorder *rec, struct thread *thread, struct event *event, int file)
 {
 	static uint8_t chunk[CHUNK_BYTES];
-	struct payload payload = {.arg = PAYLOAD_OBJECT, .direction = DIRECTION_OUT, .bytes = chunk};
+	struct payload payload = { .arg = PAYLOAD_OBJECT, .direction = DIRECTION_OUT, .bytes = chunk };
 	uint64_t from = written_offset(thread, written_fd(&thread->call), (uint64_t)event->result);
 	uint64_t to = from + (uint64_t)event->result;
 
@@ -77,7 +78,7 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 {
 	int fd = written_fd(&thread->call);
 	struct fd_info info = fd_lookup(thread->process->fds, thread->tid, fd);
-	struct event event = {.kind = EVENT_MEMORY, .thread = thread->number};
+	struct event event = { .kind = EVENT_MEMORY, .thread = thread->number };
 	struct shared_object *object;
 	struct stat status;
 	char path[64];

@@ -30,7 +30,8 @@ static bool is_mapped(const struct recorder *rec, uint64_t object)
 }
 
 /* The object behind (device, inode) while some guest still maps it, else a new one without content. */
-static struct shared_object *object_for(struct recorder *rec, uint64_t device, uint64_t inode, bool *ret_new)
+static struct shared_object *object_for(struct recorder *rec, uint64_t device, uint64_t inode,
+					bool *ret_new)
 {
 	struct shared_object **link = &rec->objects, *object;
 
@@ -58,8 +59,8 @@ static struct shared_object *object_for(struct recorder *rec, uint64_t device, u
 	return object;
 }
 
-static int map_shared(struct recorder *rec, int fd, const struct stat *status, struct mapping *mapping,
-		      uint64_t offset)
+static int map_shared(struct recorder *rec, int fd, const struct stat *status,
+		      struct mapping *mapping, uint64_t offset)
 {
 	bool is_new;
 	struct shared_object *object = object_for(rec, status->st_dev, status->st_ino, &is_new);
@@ -91,7 +92,8 @@ static bool opened_for_writing(const char *path)
 static bool is_shared(const struct recorder *rec, const struct stat *status)
 {
 	for (const struct shared_object *o = rec->objects; o; o = o->next) {
-		if (o->device == status->st_dev && o->inode == status->st_ino && is_mapped(rec, o->number))
+		if (o->device == status->st_dev && o->inode == status->st_ino &&
+		    is_mapped(rec, o->number))
 			return true;
 	}
 	return false;
@@ -124,7 +126,8 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 	} else if (!S_ISREG(status.st_mode)) {
 		rec->status = "device mapping";
 		r = SWORN_EREFUSED;
-	} else if ((mapping->flags & MAP_SHARED) && (opened_for_writing(path) || is_shared(rec, &status))) {
+	} else if ((mapping->flags & MAP_SHARED) &&
+		   (opened_for_writing(path) || is_shared(rec, &status))) {
 		r = map_shared(rec, fd, &status, mapping, args[5]);
 	} else {
 		mapping->backing = BACKING_BLOB;
@@ -134,7 +137,8 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 	return r;
 }
 
-static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t result, struct mapping *mapping)
+static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t result,
+		       struct mapping *mapping)
 {
 	const uint64_t *args = thread->call.args;
 	uint32_t flags = (uint32_t)args[3];
@@ -174,7 +178,8 @@ static uint64_t kernel_end(pid_t tid, uint64_t start)
 	return found;
 }
 
-static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t result, struct mapping *mapping)
+static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t result,
+			struct mapping *mapping)
 {
 	bool is_new;
 	struct shared_object *object = object_for(rec, SYSV_DEVICE, thread->call.args[0], &is_new);
@@ -185,7 +190,8 @@ static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t re
 	mapping->end = kernel_end(thread->tid, result);
 	if (mapping->end <= result)
 		return -ENOENT;
-	mapping->prot = thread->call.args[2] & 010000 /* SHM_RDONLY */ ? PROT_READ : PROT_READ | PROT_WRITE;
+	mapping->prot = thread->call.args[2] & 010000 /* SHM_RDONLY */ ? PROT_READ
+								       : PROT_READ | PROT_WRITE;
 	mapping->flags = MAP_SHARED;
 	mapping->backing = BACKING_SHARED;
 	mapping->object = object->number;
@@ -204,13 +210,9 @@ int record_map(struct recorder *rec, struct thread *thread, int64_t result, stru
 	case SYS_shmat:
 		r = record_shmat(rec, thread, (uint64_t)result, ret_mapping);
 		return r < 0 ? r : 1;
-	case SYS_brk:
-		return guest_brk(thread, (uint64_t)result);
-	case SYS_mremap:
-		return guest_mremap(thread, (uint64_t)result);
-	case SYS_shmdt:
-		return guest_shmdt(thread);
-	default:
-		return SWORN_EREFUSED;
+	case SYS_brk: return guest_brk(thread, (uint64_t)result);
+	case SYS_mremap: return guest_mremap(thread, (uint64_t)result);
+	case SYS_shmdt: return guest_shmdt(thread);
+	default: return SWORN_EREFUSED;
 	}
 }

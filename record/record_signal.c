@@ -29,7 +29,7 @@ static int undo_forced(struct thread *thread, int signal)
 	struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
 	bool blocked = thread->mask & signal_bit(signal);
 	bool ignored = action->handler == (uint64_t)(uintptr_t)SIG_IGN;
-	uint64_t args[6] = {(uint64_t)signal, SCRATCH, 0, 8};
+	uint64_t args[6] = { (uint64_t)signal, SCRATCH, 0, 8 };
 	int64_t result;
 	int r;
 
@@ -38,7 +38,8 @@ static int undo_forced(struct thread *thread, int signal)
 	r = guest_write(thread, SCRATCH, action, sizeof(*action));
 	if (r == 0)
 		r = stop_inject(thread, false, SYS_rt_sigaction, args, &result);
-	if (r == 0 && ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask) < 0)
+	if (r == 0 &&
+	    ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask) < 0)
 		r = SWORN_EGONE;
 	return r;
 }
@@ -46,8 +47,8 @@ static int undo_forced(struct thread *thread, int signal)
 /* rdtsc and rdtscp trap (PR_SET_TSC). 1 when this stop was one of them. */
 static int take_trap(struct recorder *rec, struct thread *thread)
 {
-	struct event event = {.kind = EVENT_TRAP, .thread = thread->number, .ip = thread->registers.rip};
-	uint8_t code[3] = {0};
+	struct event event = { .kind = EVENT_TRAP, .thread = thread->number, .ip = thread->registers.rip };
+	uint8_t code[3] = { 0 };
 	size_t length = 2;
 	int r;
 
@@ -112,8 +113,8 @@ static int emit_interrupted(struct recorder *rec, struct thread *thread, uint64_
 		event.flags = CALL_RESTARTED;
 	event.result = saved.gregs[REG_RAX];
 	if (!event.flags) {
-		int r = extent_exit(thread->call.row, thread->call.args, event.result, &thread->call.entry,
-				    guest_read, thread, &rec->out);
+		int r = extent_exit(thread->call.row, thread->call.args, event.result,
+				    &thread->call.entry, guest_read, thread, &rec->out);
 
 		for (size_t i = 0; r >= 0 && i < rec->out.count; i++)
 			r = capture_range(rec, thread, &rec->out.ranges[i]);
@@ -152,7 +153,7 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	struct record_thread *own = thread->record;
 	int signal = signal_number(event->signal.siginfo);
 	uint64_t before = thread->registers.rsp, mask, frame;
-	struct range range = {.arg = PAYLOAD_FRAME, .direction = DIRECTION_OUT};
+	struct range range = { .arg = PAYLOAD_FRAME, .direction = DIRECTION_OUT };
 	int r = enter_handler(thread, signal);
 
 	if (r != 0)
@@ -209,7 +210,8 @@ static int die(struct recorder *rec, struct thread *thread, struct event *event)
 
 /* The signal came inside computation and nothing says where that is: a handler waits for the next
  * call; death does not wait, and the checkpoint leaves out what is not known. */
-static int take_unplaced(struct recorder *rec, struct thread *thread, struct event *event, enum signal_effect effect)
+static int take_unplaced(struct recorder *rec, struct thread *thread, struct event *event,
+			 enum signal_effect effect)
 {
 	struct record_thread *own = thread->record;
 	int signal = signal_number(event->signal.siginfo);
@@ -232,7 +234,7 @@ static int take_unplaced(struct recorder *rec, struct thread *thread, struct eve
 /* With its counter on, a position inside computation has a name: the turn is cut there. */
 static int cut_here(struct recorder *rec, struct thread *thread)
 {
-	struct event event = {.kind = EVENT_TURN, .thread = thread->number, .ip = thread->registers.rip};
+	struct event event = { .kind = EVENT_TURN, .thread = thread->number, .ip = thread->registers.rip };
 	int r = counter_read(thread->counter, &event.turn.count);
 
 	if (r < 0)
@@ -254,7 +256,9 @@ static int pass_on(struct thread *thread, int signal)
 
 int record_signal(struct recorder *rec, struct thread *thread, int signal)
 {
-	struct event event = {.kind = EVENT_SIGNAL, .thread = thread->number, .ip = thread->registers.rip};
+	struct event event = { .kind = EVENT_SIGNAL,
+			       .thread = thread->number,
+			       .ip = thread->registers.rip };
 	struct record_thread *own = thread->record;
 	enum signal_effect effect = signal_effect(thread->process->signals, signal);
 	siginfo_t info;

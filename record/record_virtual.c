@@ -13,7 +13,7 @@
 #include "recorder.h"
 
 #define RANDOM_FLAGS 7U
-#define CLOCK_STEP_NS 1000ULL	      /* per read */
+#define CLOCK_STEP_NS 1000ULL		/* per read */
 #define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
 #define RANDOM_CHUNK 4096
 
@@ -34,7 +34,8 @@ static bool is_writable(const struct thread *thread, uint64_t address, uint64_t 
 
 /* Writes `bytes` to the guest as argument `arg`'s output of the call. 0 or a negative errno for the guest in
  * *ret_error. */
-static int give(struct recorder *rec, struct thread *thread, const struct payload *payload, int64_t *ret_result)
+static int give(struct recorder *rec, struct thread *thread, const struct payload *payload,
+		int64_t *ret_result)
 {
 	int r;
 
@@ -61,7 +62,7 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 		return record_answer(rec, thread, -EFAULT);
 	while (done < length) {
 		size_t n = length - done < sizeof(chunk) ? (size_t)(length - done) : sizeof(chunk);
-		struct payload payload = {0, DIRECTION_OUT, args[0] + done, n, chunk};
+		struct payload payload = { 0, DIRECTION_OUT, args[0] + done, n, chunk };
 		int r;
 
 		random_bytes(rec->random, chunk, n);
@@ -87,15 +88,11 @@ static int read_clock(struct recorder *rec, clockid_t id, struct timespec *ret)
 	switch (id) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI:
-		now += rec->epoch_ns;
-		break;
+	case CLOCK_TAI: now += rec->epoch_ns; break;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME:
-		now += BOOT_BEFORE_NS;
-		break;
+	case CLOCK_BOOTTIME: now += BOOT_BEFORE_NS; break;
 	default:
 		if (id != CLOCK_PROCESS_CPUTIME_ID && id != CLOCK_THREAD_CPUTIME_ID && id >= 0)
 			return -EINVAL;
@@ -109,15 +106,15 @@ static int read_clock(struct recorder *rec, clockid_t id, struct timespec *ret)
 static int answer_clock(struct recorder *rec, struct thread *thread)
 {
 	const uint64_t *args = thread->call.args;
-	struct payload payload = {.direction = DIRECTION_OUT};
-	const uint8_t zone[8] = {0};
+	struct payload payload = { .direction = DIRECTION_OUT };
+	const uint8_t zone[8] = { 0 };
 	struct timespec t;
 	int64_t result = 0;
 	int r = 0;
 
 	if (thread->call.nr == SYS_clock_gettime) {
 		result = read_clock(rec, (clockid_t)args[0], &t);
-		payload = (struct payload){1, DIRECTION_OUT, args[1], sizeof(t), (const uint8_t *)&t};
+		payload = (struct payload){ 1, DIRECTION_OUT, args[1], sizeof(t), (const uint8_t *)&t };
 	} else {
 		read_clock(rec, CLOCK_REALTIME, &t);
 		payload.address = args[0];
@@ -133,7 +130,7 @@ static int answer_clock(struct recorder *rec, struct thread *thread)
 	if (result >= 0)
 		r = give(rec, thread, &payload, &result);
 	if (r == 0 && thread->call.nr == SYS_gettimeofday && args[1]) {
-		payload = (struct payload){1, DIRECTION_OUT, args[1], sizeof(zone), zone};
+		payload = (struct payload){ 1, DIRECTION_OUT, args[1], sizeof(zone), zone };
 		r = give(rec, thread, &payload, &result);
 	}
 	return r < 0 ? r : record_answer(rec, thread, result);
@@ -143,20 +140,22 @@ static int answer_clock(struct recorder *rec, struct thread *thread)
 static int answer_sched(struct recorder *rec, struct thread *thread)
 {
 	const uint64_t *args = thread->call.args;
-	uint32_t zeros[2] = {0};
+	uint32_t zeros[2] = { 0 };
 	int64_t result = 0;
 	int r = 0;
 
 	if (thread->call.nr == SYS_sched_getaffinity) {
 		size_t length = 8;
-		struct payload payload = {2, DIRECTION_OUT, args[2], length, (const uint8_t *)&rec->affinity};
+		struct payload payload = { 2, DIRECTION_OUT, args[2], length,
+					   (const uint8_t *)&rec->affinity };
 
 		result = args[1] < length || args[1] % 8 ? -EINVAL : (int64_t)length;
 		if (result > 0)
 			r = give(rec, thread, &payload, &result);
 	} else if (thread->call.nr == SYS_getcpu) {
 		for (uint8_t i = 0; i < 2 && r == 0; i++) {
-			struct payload payload = {i, DIRECTION_OUT, args[i], 4, (const uint8_t *)&zeros[i]};
+			struct payload payload = { i, DIRECTION_OUT, args[i], 4,
+						   (const uint8_t *)&zeros[i] };
 
 			if (args[i])
 				r = give(rec, thread, &payload, &result);
@@ -169,28 +168,22 @@ static int answer_dumpable(struct recorder *rec, struct thread *thread)
 {
 	const uint64_t *args = thread->call.args;
 	uint32_t enabled = PR_TSC_ENABLE;
-	struct payload payload = {1, DIRECTION_OUT, args[1], sizeof(enabled), (const uint8_t *)&enabled};
+	struct payload payload = { 1, DIRECTION_OUT, args[1], sizeof(enabled),
+				   (const uint8_t *)&enabled };
 	int64_t result = 0;
 	int r = 0;
 
 	switch ((int)args[0]) {
-	case PR_GET_DUMPABLE:
-		result = thread->process->dumpable;
-		break;
+	case PR_GET_DUMPABLE: result = thread->process->dumpable; break;
 	case PR_SET_DUMPABLE:
 		if (args[1] > 1)
 			result = -EINVAL;
 		else
 			thread->process->dumpable = (uint32_t)args[1];
 		break;
-	case PR_GET_TSC:
-		r = give(rec, thread, &payload, &result);
-		break;
-	case PR_SET_TSC:
-		break;
-	default:
-		result = -EINVAL;
-		break;
+	case PR_GET_TSC: r = give(rec, thread, &payload, &result); break;
+	case PR_SET_TSC: break;
+	default: result = -EINVAL; break;
 	}
 	return r < 0 ? r : record_answer(rec, thread, result);
 }
@@ -201,8 +194,7 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 
 	*ret_answered = true;
 	switch ((enum family)thread->call.row->family) {
-	case FAMILY_RANDOM:
-		return answer_random(rec, thread);
+	case FAMILY_RANDOM: return answer_random(rec, thread);
 	case FAMILY_CLOCK:
 		if (rec->virtual_clock)
 			return answer_clock(rec, thread);
@@ -215,10 +207,8 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 		if (process->ppid)
 			return record_answer(rec, thread, process->ppid);
 		break;
-	case FAMILY_SCHED:
-		return answer_sched(rec, thread);
-	case FAMILY_DUMPABLE:
-		return answer_dumpable(rec, thread);
+	case FAMILY_SCHED: return answer_sched(rec, thread);
+	case FAMILY_DUMPABLE: return answer_dumpable(rec, thread);
 	case FAMILY_SECCOMP:
 		if (rec->warn)
 			rec->warn("seccomp filter of the program", "not installed: it would hide calls");
@@ -230,8 +220,7 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 	case FAMILY_EXIT:
 	case FAMILY_SIGNAL:
 	case FAMILY_SIGRETURN:
-	case FAMILY_TLS:
-		break;
+	case FAMILY_TLS: break;
 	}
 	*ret_answered = false;
 	return 0;
@@ -249,10 +238,8 @@ int record_random_read(struct recorder *rec, struct thread *thread, int64_t resu
 	case SYS_pread64:
 	case SYS_readv:
 	case SYS_preadv:
-	case SYS_preadv2:
-		break;
-	default:
-		return 0;
+	case SYS_preadv2: break;
+	default: return 0;
 	}
 	info = fd_lookup(thread->process->fds, thread->tid, (int)call->args[0]);
 	if (!fd_is_random(&info))
@@ -262,7 +249,9 @@ int record_random_read(struct recorder *rec, struct thread *thread, int64_t resu
 		const struct range *range = &rec->out.ranges[i];
 
 		for (uint64_t done = 0; r >= 0 && done < range->length;) {
-			size_t n = range->length - done < sizeof(chunk) ? (size_t)(range->length - done) : sizeof(chunk);
+			size_t n = range->length - done < sizeof(chunk)
+					   ? (size_t)(range->length - done)
+					   : sizeof(chunk);
 
 			random_bytes(rec->random, chunk, n);
 			r = guest_write(thread, range->address + done, chunk, n);

@@ -78,7 +78,8 @@ static int capture_in_flight(struct recorder *rec, const struct thread *except, 
 
 		if (t->process->space != space || t->stand != STAND_ENTRY || !t->call.row)
 			continue;
-		if (t == except && (t->call.row->family == FAMILY_EXIT || t->call.row->family == FAMILY_EXEC))
+		if (t == except &&
+		    (t->call.row->family == FAMILY_EXIT || t->call.row->family == FAMILY_EXEC))
 			continue;
 		r = capture_flush(rec, t);
 		for (size_t i = 0; r == 0 && i < t->call.entry.count; i++) {
@@ -103,7 +104,7 @@ int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoi
 	struct process *process = thread->process;
 	bool with_memory = process->space->references == 1 && !thread->unplaced;
 	bool ends = reason == CHECKPOINT_EXIT || reason == CHECKPOINT_EXEC;
-	struct event event = {.kind = EVENT_CHECKPOINT, .thread = thread->number};
+	struct event event = { .kind = EVENT_CHECKPOINT, .thread = thread->number };
 	int r = with_memory ? capture_in_flight(rec, thread, process->space) : 0;
 
 	if (r < 0)
@@ -117,8 +118,8 @@ int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoi
 	event.checkpoint.reason = reason;
 	event.checkpoint.unit = process->unit->number;
 	event.checkpoint.last = ends && unit_ends_with(process);
-	r = guest_state(&rec->guests, thread, event.checkpoint.last ? PAGE_SHA256 : PAGE_XXH3, with_memory,
-			event.checkpoint.hash);
+	r = guest_state(&rec->guests, thread, event.checkpoint.last ? PAGE_SHA256 : PAGE_XXH3,
+			with_memory, event.checkpoint.hash);
 	if (r < 0)
 		return r;
 	if (event.checkpoint.last) {
@@ -160,15 +161,14 @@ static int take_stop(struct recorder *rec, struct thread *thread, int status)
 	case STOP_EXEC:
 		r = stop_message(thread, &message);
 		return r < 0 ? r : record_exec(rec, thread, message);
-	case STOP_EXIT:
-		return record_exit_stop(rec, thread);
-	case STOP_GONE:
-		return record_gone(rec, thread, status);
-	case STOP_GROUP:
-		schedule_resume(thread, PTRACE_LISTEN, 0);
-		return 0;
+	case STOP_EXIT: return record_exit_stop(rec, thread);
+	case STOP_GONE: return record_gone(rec, thread, status);
+	case STOP_GROUP: schedule_resume(thread, PTRACE_LISTEN, 0); return 0;
 	case STOP_INTERRUPT:
-		schedule_resume(thread, thread->record->in_call && !thread->record->restarting ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+		schedule_resume(thread,
+				thread->record->in_call && !thread->record->restarting ? PTRACE_SYSCALL
+										       : PTRACE_CONT,
+				0);
 		return 0;
 	}
 	return SWORN_EFORMAT;

@@ -11,8 +11,8 @@
 #include "../sandbox/stop.h"
 #include "../traces/writer.h"
 
-#define SLICE_NS 10000000ULL	      /* a turn's length while others wait */
-#define SLICE_BRANCHES 4000000ULL     /* the same, counted: what arms the counter */
+#define SLICE_NS 10000000ULL	     /* a turn's length while others wait */
+#define SLICE_BRANCHES 4000000ULL    /* the same, counted: what arms the counter */
 #define CHECKPOINT_INTERVAL_EVENTS 0 /* default: none but exec and exit */
 
 /* Payloads of one call, collected until its event is written. */
@@ -31,7 +31,8 @@ struct capture {
 /* A word of a dying thread's robust futex list. */
 struct robust_word {
 	uint64_t address;
-	uint64_t object, offset, length; /* where it is in a shared object of that length; object 0: private memory */
+	uint64_t object, offset,
+		length; /* where it is in a shared object of that length; object 0: private memory */
 };
 
 /* A signal that came where no event can stand; delivered at the next boundary. */
@@ -42,27 +43,27 @@ struct held_signal {
 
 /* The recorder's own part of a thread. */
 struct record_thread {
-	int request;	   /* PTRACE_CONT or PTRACE_SYSCALL: how to resume it */
-	int deliver;	   /* signal to resume it with */
-	bool in_call;	   /* between the entry and the return of `call` */
-	bool restarting;   /* the call was interrupted and comes back by itself */
-	bool blocks;	   /* the call may sleep */
-	bool turned;	   /* the trace says that it stands at the entry of its call */
-	bool exiting;	   /* EVENT_EXIT was seen */
-	bool own_exit;	   /* it called exit or exit_group, or got a fatal signal */
-	bool uncertain;	   /* ran unobserved when it was killed */
-	bool counting;	   /* its counter counts from its last event */
-	bool no_event;	   /* its last stop was no event: the count goes on */
-	bool cut;	   /* its turn was cut at `position` */
+	int request;	 /* PTRACE_CONT or PTRACE_SYSCALL: how to resume it */
+	int deliver;	 /* signal to resume it with */
+	bool in_call;	 /* between the entry and the return of `call` */
+	bool restarting; /* the call was interrupted and comes back by itself */
+	bool blocks;	 /* the call may sleep */
+	bool turned;	 /* the trace says that it stands at the entry of its call */
+	bool exiting;	 /* EVENT_EXIT was seen */
+	bool own_exit;	 /* it called exit or exit_group, or got a fatal signal */
+	bool uncertain;	 /* ran unobserved when it was killed */
+	bool counting;	 /* its counter counts from its last event */
+	bool no_event;	 /* its last stop was no event: the count goes on */
+	bool cut;	 /* its turn was cut at `position` */
 	struct position position;
 	struct capture capture;
 	struct held_signal held;
-	bool held_raised;	   /* it was raised again and comes back as a stop */
-	struct registers boundary; /* registers when it was last resumed from a boundary */
-	uint64_t resumed_ns;	   /* when that was, monotonic */
-	uint64_t next_look_ns;	   /* when to look again whether it spins */
-	uint64_t lowest_ip, highest_ip; /* where it was found computing since */
-	int stat_fd;		   /* /proc/TID/stat, -1 until first used */
+	bool held_raised;		  /* it was raised again and comes back as a stop */
+	struct registers boundary;	  /* registers when it was last resumed from a boundary */
+	uint64_t resumed_ns;		  /* when that was, monotonic */
+	uint64_t next_look_ns;		  /* when to look again whether it spins */
+	uint64_t lowest_ip, highest_ip;	  /* where it was found computing since */
+	int stat_fd;			  /* /proc/TID/stat, -1 until first used */
 	struct robust_word *robust_words; /* what its death may write */
 	size_t robust_count;
 	uint64_t clear_word;
@@ -78,10 +79,10 @@ struct shared_object {
 
 struct recorder {
 	struct guests guests;
-	struct thread *current;	 /* whose turn it is, NULL between turns */
-	struct thread *last;	 /* whose turn ended, NULL when it is gone */
+	struct thread *current; /* whose turn it is, NULL between turns */
+	struct thread *last;	/* whose turn ended, NULL when it is gone */
 	uint32_t last_number;
-	struct event turn;	 /* how it ended, not yet written */
+	struct event turn; /* how it ended, not yet written */
 	struct registers turn_registers;
 	uint64_t slice_start_ns;
 	struct thread *first;	 /* the command's first thread, while it lives */
@@ -97,13 +98,13 @@ struct recorder {
 	uint64_t checkpoint_interval, next_checkpoint;
 	bool use_counter, virtual_clock;
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
-	bool pmu_used; /* a preempted turn is in the trace */
+	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
-	bool random_devices; /* some guest opened /dev/random or /dev/urandom */
-	uint64_t affinity; /* CPUs that guests see, bit 0 = CPU 0 */
-	const char *status;  /* NULL, or why Sworn itself ended the run ("needs_pmu", ...) */
+	bool random_devices;   /* some guest opened /dev/random or /dev/urandom */
+	uint64_t affinity;     /* CPUs that guests see, bit 0 = CPU 0 */
+	const char *status;    /* NULL, or why Sworn itself ended the run ("needs_pmu", ...) */
 	struct range_list out; /* scratch */
-	int *orphans;	     /* pairs (tid, status) of stops of threads not yet named */
+	int *orphans;	       /* pairs (tid, status) of stops of threads not yet named */
 	size_t orphans_count, orphans_capacity;
 	void (*interrupted)(struct recorder *rec); /* a wait was interrupted by a signal of ours; owned by cmd_record */
 	void (*warn)(const char *what, const char *detail); /* prints once per text; owned by cmd_record */

@@ -17,17 +17,19 @@ struct cause {
 
 /* What ended a command that ran. The last row is for everything else. */
 static const struct cause causes[] = {
-	{SWORN_ENEEDSPMU, "needs_pmu",
-	 "a thread waits for another by computing; record on a host with hardware counters that this user may use "
-	 "(sysctl kernel.perf_event_paranoid=2)"},
-	{-ENOSPC, "disk_full", "free space there, or name another place with -o or --store"},
-	{-EDQUOT, "disk_full", "free some of your quota, or name another place with -o or --store"},
-	{-EFBIG, "disk_full", "raise the file size limit (ulimit -f), or name another place with -o or --store"},
-	{SWORN_EDEADLOCK, "deadlock", "run the command without sworn to see whether it hangs there too"},
-	{SWORN_EREFUSED, "refused", "the command needs something that cannot be recorded; leave it out of the run"},
-	{SWORN_EHOST, "failed", "record on another host"},
-	{-ENOMEM, "memory", "record with more memory"},
-	{0, "failed", "record it again; strace -f shows what the command does there"},
+	{ SWORN_ENEEDSPMU, "needs_pmu",
+	  "a thread waits for another by computing; record on a host with hardware counters that this user may use "
+	  "(sysctl kernel.perf_event_paranoid=2)" },
+	{ -ENOSPC, "disk_full", "free space there, or name another place with -o or --store" },
+	{ -EDQUOT, "disk_full", "free some of your quota, or name another place with -o or --store" },
+	{ -EFBIG, "disk_full",
+	  "raise the file size limit (ulimit -f), or name another place with -o or --store" },
+	{ SWORN_EDEADLOCK, "deadlock", "run the command without sworn to see whether it hangs there too" },
+	{ SWORN_EREFUSED, "refused",
+	  "the command needs something that cannot be recorded; leave it out of the run" },
+	{ SWORN_EHOST, "failed", "record on another host" },
+	{ -ENOMEM, "memory", "record with more memory" },
+	{ 0, "failed", "record it again; strace -f shows what the command does there" },
 };
 
 static const struct cause *find_cause(int error)
@@ -49,16 +51,15 @@ const char *ending_status(const struct ending *ending)
 	if (ending->error == 0)
 		return "ok";
 	switch (ending->stage) {
-	case STAGE_SETUP:
-		return "setup";
+	case STAGE_SETUP: return "setup";
 	case STAGE_TRACE:
 		return ending->error == -ENOSPC || ending->error == -EDQUOT ? "disk_full" : "setup";
 	case STAGE_START:
-		return ending->error == -ENOENT ? "not_found" : is_not_executable(ending->error) ? "not_executable" : "setup";
-	case STAGE_COUNTER:
-		return "needs_pmu";
-	case STAGE_RUN:
-		break;
+		return ending->error == -ENOENT		  ? "not_found"
+		       : is_not_executable(ending->error) ? "not_executable"
+							  : "setup";
+	case STAGE_COUNTER: return "needs_pmu";
+	case STAGE_RUN: break;
 	}
 	return find_cause(ending->error)->status;
 }
@@ -80,17 +81,22 @@ static void describe_start(const struct ending *ending, char *text, size_t size)
 {
 	const char *error = error_text(ending->error);
 
-	if (ending->error == -ENOENT && strchr(ending->command, '/') && access(ending->command, F_OK) == 0)
-		snprintf(text, size, "sworn record: %s: its interpreter is not found; check its first line, or `file %s`",
+	if (ending->error == -ENOENT && strchr(ending->command, '/') &&
+	    access(ending->command, F_OK) == 0)
+		snprintf(text, size,
+			 "sworn record: %s: its interpreter is not found; check its first line, or `file %s`",
 			 ending->command, ending->command);
 	else if (ending->error == -ENOENT)
-		snprintf(text, size, "sworn record: %s: not found; check the name and PATH", ending->command);
+		snprintf(text, size, "sworn record: %s: not found; check the name and PATH",
+			 ending->command);
 	else if (is_not_executable(ending->error))
-		snprintf(text, size, "sworn record: %s: cannot be executed: %s; check its permissions and format",
+		snprintf(text, size,
+			 "sworn record: %s: cannot be executed: %s; check its permissions and format",
 			 ending->command, error);
 	else
-		snprintf(text, size, "sworn record: %s: the domain could not be set up: %s; ptrace(2) and seccomp(2) "
-				     "must be allowed here (kernel.yama.ptrace_scope below 3)",
+		snprintf(text, size,
+			 "sworn record: %s: the domain could not be set up: %s; ptrace(2) and seccomp(2) "
+			 "must be allowed here (kernel.yama.ptrace_scope below 3)",
 			 ending->command, error);
 }
 
@@ -98,12 +104,15 @@ static void describe_run(const struct ending *ending, char *text, size_t size)
 {
 	const struct cause *cause = find_cause(ending->error);
 
-	int n = snprintf(text, size, "sworn record: %s: recording ended at event %" PRIu64 ": %s%s%s (%s); %s",
-			 ending->command, ending->events, error_text(ending->error), ending->detail ? ": " : "",
-			 ending->detail ? ending->detail : "", cause->status, cause->advice);
+	int n = snprintf(text, size,
+			 "sworn record: %s: recording ended at event %" PRIu64 ": %s%s%s (%s); %s",
+			 ending->command, ending->events, error_text(ending->error),
+			 ending->detail ? ": " : "", ending->detail ? ending->detail : "",
+			 cause->status, cause->advice);
 
 	if (ending->output && n > 0 && (size_t)n < size)
-		snprintf(text + n, size - (size_t)n, "; the events so far are in %s.partial", ending->output);
+		snprintf(text + n, size - (size_t)n, "; the events so far are in %s.partial",
+			 ending->output);
 }
 
 void ending_describe(const struct ending *ending, char *ret_text, size_t size)
@@ -111,28 +120,31 @@ void ending_describe(const struct ending *ending, char *ret_text, size_t size)
 	const char *error = error_text(ending->error);
 
 	if (ending->error == 0) {
-		snprintf(ret_text, size, "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s",
-			 ending->events, ending->path, ending->output ? " " : "", ending->output ? ending->path : "");
+		snprintf(ret_text, size,
+			 "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s",
+			 ending->events, ending->path, ending->output ? " " : "",
+			 ending->output ? ending->path : "");
 		return;
 	}
 	switch (ending->stage) {
 	case STAGE_SETUP:
-		snprintf(ret_text, size, "sworn record: nothing could be set up: %s; free memory and descriptors", error);
+		snprintf(ret_text, size,
+			 "sworn record: nothing could be set up: %s; free memory and descriptors",
+			 error);
 		return;
 	case STAGE_TRACE:
-		snprintf(ret_text, size, "sworn record: %s: no trace can be written there: %s; name another place with %s",
-			 ending->output ? ending->output : "the store", error, ending->output ? "-o" : "--store or -o");
+		snprintf(ret_text, size,
+			 "sworn record: %s: no trace can be written there: %s; name another place with %s",
+			 ending->output ? ending->output : "the store", error,
+			 ending->output ? "-o" : "--store or -o");
 		return;
-	case STAGE_START:
-		describe_start(ending, ret_text, size);
-		return;
+	case STAGE_START: describe_start(ending, ret_text, size); return;
 	case STAGE_COUNTER:
-		snprintf(ret_text, size, "sworn record: %s: --preempt pmu needs hardware counters, which this host or user "
-					 "lacks (needs_pmu); record with --preempt auto or calls",
+		snprintf(ret_text, size,
+			 "sworn record: %s: --preempt pmu needs hardware counters, which this host or user "
+			 "lacks (needs_pmu); record with --preempt auto or calls",
 			 ending->command);
 		return;
-	case STAGE_RUN:
-		describe_run(ending, ret_text, size);
-		return;
+	case STAGE_RUN: describe_run(ending, ret_text, size); return;
 	}
 }

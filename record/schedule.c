@@ -15,7 +15,8 @@
 #include "../traces/error.h"
 
 #define YIELDS_BEFORE_LOOK 2
-#define SPIN_PATIENCE_NS 10000000000ULL /* computation without a call while others who share its memory wait */
+#define SPIN_PATIENCE_NS \
+	10000000000ULL /* computation without a call while others who share its memory wait */
 #define SPIN_CODE_BYTES 1024
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
@@ -212,7 +213,7 @@ static void end_turn(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 
-	rec->turn = (struct event){.kind = EVENT_TURN, .thread = thread->number};
+	rec->turn = (struct event){ .kind = EVENT_TURN, .thread = thread->number };
 	if (own->cut) {
 		rec->turn.turn.end = own->position.kind;
 		rec->turn.turn.count = own->position.count;
@@ -255,14 +256,14 @@ static int write_turn(struct recorder *rec, struct thread *next)
 int schedule_mark(struct recorder *rec)
 {
 	struct thread *thread = rec->current ? rec->current : rec->last;
-	struct event mark = {.kind = EVENT_TURN};
+	struct event mark = { .kind = EVENT_TURN };
 	int r;
 
 	if (!thread)
 		return 0;
 	if (thread->record->cut) {
 		r = write_turn(rec, thread);
-		rec->turn = (struct event){.kind = EVENT_TURN, .thread = thread->number};
+		rec->turn = (struct event){ .kind = EVENT_TURN, .thread = thread->number };
 		return r;
 	}
 	if (!thread->record->in_call || thread->record->turned)
@@ -324,7 +325,8 @@ static bool needs_counter(const struct recorder *rec, const struct thread *threa
 		return false;
 	if (thread->process->timers)
 		return true;
-	if (thread->process->threads_count == 1 && thread->process->space->references == 1 && !rec->objects_count)
+	if (thread->process->threads_count == 1 && thread->process->space->references == 1 &&
+	    !rec->objects_count)
 		return false;
 	for (const struct thread *t = rec->guests.first; t; t = t->next) {
 		if (t == thread || t->record->exiting)
@@ -393,7 +395,9 @@ static int resume(struct recorder *rec, struct thread *thread)
 		own->blocks = true;
 		return 0;
 	}
-	thread->run = own->request == PTRACE_LISTEN ? RUN_LISTEN : own->in_call ? RUN_KERNEL : RUN_USER;
+	thread->run = own->request == PTRACE_LISTEN ? RUN_LISTEN
+		      : own->in_call		    ? RUN_KERNEL
+						    : RUN_USER;
 	return r;
 }
 
@@ -544,7 +548,7 @@ static int look_for_spin(struct recorder *rec, struct thread *thread)
 	own->no_event = true;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	if (r == 0) {
-		own->position = (struct position){.kind = TURN_SPIN, .registers = thread->registers};
+		own->position = (struct position){ .kind = TURN_SPIN, .registers = thread->registers };
 		own->position.registers.orig_rax = (uint64_t)-1;
 		own->cut = true;
 		own->no_event = false;
@@ -558,7 +562,8 @@ static int look_for_spin(struct recorder *rec, struct thread *thread)
 	/* Looking costs: the longer it computes, the less often. */
 	own->next_look_ns = now_ns() + (now_ns() - own->resumed_ns) / 2;
 	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
-	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES || now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
+	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES ||
+	    now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
 		return 0;
 	rec->status = "needs_pmu";
 	return SWORN_ENEEDSPMU;
@@ -571,7 +576,8 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 	if (thread->run == RUN_USER && thread->record->counting)
 		return wait_counted(rec, thread);
 	if (thread->run == RUN_KERNEL && thread->record->blocks &&
-	    (others_alive(rec, thread) || thread->call.nr == NR_EXECVE || thread->call.nr == NR_EXECVEAT)) {
+	    (others_alive(rec, thread) || thread->call.nr == NR_EXECVE ||
+	     thread->call.nr == NR_EXECVEAT)) {
 		if (schedule_others_ready(rec, thread))
 			return wait_asleep(rec, thread);
 		r = collect(rec, 0);
@@ -586,7 +592,9 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 		/* The ticker: a call that was not expected to sleep may wait for another guest. */
 		if (thread->run == RUN_KERNEL)
 			thread->record->blocks = true;
-		return thread->run == RUN_USER && !thread->record->counting ? look_for_spin(rec, thread) : 0;
+		return thread->run == RUN_USER && !thread->record->counting
+			       ? look_for_spin(rec, thread)
+			       : 0;
 	}
 	if (r < 0)
 		return r;
@@ -597,7 +605,8 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 
 static bool slice_over(const struct recorder *rec, const struct thread *thread)
 {
-	return !thread->record->in_call && !thread->record->no_event && now_ns() - rec->slice_start_ns >= SLICE_NS;
+	return !thread->record->in_call && !thread->record->no_event &&
+	       now_ns() - rec->slice_start_ns >= SLICE_NS;
 }
 
 /* One step of the current thread's turn; 1 when its stop is in thread->stop_status. */

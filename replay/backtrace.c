@@ -50,7 +50,8 @@ static bool is_elf(const struct arena_blob *blob)
 		return false;
 	memcpy(&head, blob->bytes, sizeof(head));
 	return memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 && head.e_ident[EI_CLASS] == ELFCLASS64 &&
-	       head.e_ident[EI_DATA] == ELFDATA2LSB && (head.e_type == ET_EXEC || head.e_type == ET_DYN);
+	       head.e_ident[EI_DATA] == ELFDATA2LSB &&
+	       (head.e_type == ET_EXEC || head.e_type == ET_DYN);
 }
 
 static const char *base_name(const char *path)
@@ -92,8 +93,8 @@ static int find_images(struct walk *walk, const struct arena *arena)
 	return walk->images ? 0 : -ENOMEM;
 }
 
-static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base, char **file_name,
-		    Elf **ret_elf)
+static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+		    char **file_name, Elf **ret_elf)
 {
 	const struct image *image = *userdata;
 
@@ -157,8 +158,9 @@ static bool read_word(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret, void *con
 static bool set_registers(Dwfl_Thread *thread, void *context)
 {
 	const struct registers *r = &((struct walk *)context)->registers;
-	const Dwarf_Word words[] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8,
-				    r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
+	const Dwarf_Word words[] = { r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi,
+				     r->rbp, r->rsp, r->r8,  r->r9,  r->r10, r->r11,
+				     r->r12, r->r13, r->r14, r->r15, r->rip };
 
 	return dwfl_thread_state_registers(thread, 0, sizeof(words) / sizeof(words[0]), words);
 }
@@ -173,16 +175,17 @@ static const struct image *image_of(const struct walk *walk, uint64_t address)
 }
 
 /* One line. Without symbols the place in the file has to do. */
-static int format_frame(const struct walk *walk, uint64_t address, const char *symbol, char *text, size_t size)
+static int format_frame(const struct walk *walk, uint64_t address, const char *symbol, char *text,
+			size_t size)
 {
 	const struct image *image = image_of(walk, address);
 
 	if (symbol[0])
-		return snprintf(text, size, "#%u 0x%" PRIx64 " %s (%s)\n", walk->frames, address, symbol,
-				image ? image->name : "?");
+		return snprintf(text, size, "#%u 0x%" PRIx64 " %s (%s)\n", walk->frames, address,
+				symbol, image ? image->name : "?");
 	if (image)
-		return snprintf(text, size, "#%u 0x%" PRIx64 " %s+0x%" PRIx64 "\n", walk->frames, address,
-				image->name, address - image->start);
+		return snprintf(text, size, "#%u 0x%" PRIx64 " %s+0x%" PRIx64 "\n", walk->frames,
+				address, image->name, address - image->start);
 	return snprintf(text, size, "#%u 0x%" PRIx64 " ?\n", walk->frames, address);
 }
 
@@ -215,7 +218,8 @@ static int show_frame(Dwfl_Frame *frame, void *context)
 	if (!dwfl_frame_pc(frame, &address, &exact))
 		return DWARF_CB_ABORT;
 	exact = exact || walk->frames == 0;
-	module = dwfl_addrmodule(dwfl_thread_dwfl(dwfl_frame_thread(frame)), exact ? address : address - 1);
+	module = dwfl_addrmodule(dwfl_thread_dwfl(dwfl_frame_thread(frame)),
+				 exact ? address : address - 1);
 	if (module)
 		find_symbol(module, address, exact, symbol, sizeof(symbol));
 	n = format_frame(walk, address, symbol, text, sizeof(text));
@@ -244,7 +248,7 @@ static void limit_memory(void)
 {
 /* A sanitizer's shadow is larger than any limit. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	struct rlimit memory = {BACKTRACE_MEMORY, BACKTRACE_MEMORY};
+	struct rlimit memory = { BACKTRACE_MEMORY, BACKTRACE_MEMORY };
 
 	setrlimit(RLIMIT_DATA, &memory);
 #endif
@@ -252,14 +256,14 @@ static void limit_memory(void)
 
 static _Noreturn void walk_stack(struct walk *walk)
 {
-	static const Dwfl_Callbacks files = {.find_elf = find_elf, .find_debuginfo = find_no_debuginfo};
+	static const Dwfl_Callbacks files = { .find_elf = find_elf, .find_debuginfo = find_no_debuginfo };
 	static const Dwfl_Thread_Callbacks threads = {
 		.next_thread = next_thread,
 		.get_thread = get_thread,
 		.memory_read = read_word,
 		.set_initial_registers = set_registers,
 	};
-	struct sigaction end = {.sa_handler = SIG_DFL};
+	struct sigaction end = { .sa_handler = SIG_DFL };
 	Dwfl *dwfl;
 
 	sigaction(SIGALRM, &end, NULL);
@@ -288,7 +292,7 @@ static int milliseconds_left(const struct timespec *start)
 /* What the child says until it ends, falls silent or says too much. */
 static size_t receive(int fd, char *text, size_t size)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	struct timespec start;
 	size_t length = 0;
 
@@ -341,7 +345,7 @@ static void make_printable(char *text)
 
 char *replay_backtrace(struct replayer *rep, struct thread *thread)
 {
-	struct walk walk = {.thread = thread, .registers = thread->registers};
+	struct walk walk = { .thread = thread, .registers = thread->registers };
 	char *text = thread->stand == STAND_GONE ? NULL : calloc(1, BACKTRACE_BYTES);
 	char *end;
 

@@ -57,7 +57,8 @@ static void on_tick(int signal)
 
 static int usage(const char *problem, const char *detail)
 {
-	fprintf(stderr, "sworn replay: %s%s; `sworn replay --help` lists the options\n", problem, detail);
+	fprintf(stderr, "sworn replay: %s%s; `sworn replay --help` lists the options\n", problem,
+		detail);
 	return CODE_USAGE;
 }
 
@@ -73,34 +74,25 @@ static bool is_number(const char *text, long max)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{"store", 1, NULL, 'D'},  {"report", 1, NULL, 'R'}, {"show-output", 0, NULL, 'O'},
-		{"help", 0, NULL, 'h'},	  {"jobs", 1, NULL, 'j'},   {NULL, 0, NULL, 0},
+		{ "store", 1, NULL, 'D' },	 { "report", 1, NULL, 'R' },
+		{ "show-output", 0, NULL, 'O' }, { "help", 0, NULL, 'h' },
+		{ "jobs", 1, NULL, 'j' },	 { NULL, 0, NULL, 0 },
 	};
 	int c;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":hj:", longs, NULL)) != -1) {
 		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			return 1;
-		case 'D':
-			ret->store = optarg;
-			break;
-		case 'R':
-			ret->report = optarg;
-			break;
-		case 'O':
-			ret->show_output = true;
-			break;
+		case 'h': fputs(help, stdout); return 1;
+		case 'D': ret->store = optarg; break;
+		case 'R': ret->report = optarg; break;
+		case 'O': ret->show_output = true; break;
 		case 'j':
 			if (!is_number(optarg, JOBS_MAX))
 				return usage("-j wants a number of workers, not ", optarg);
 			break;
-		case ':':
-			return usage("a value is missing after ", argv[optind - 1]);
-		default:
-			return usage("unknown option ", argv[optind - 1]);
+		case ':': return usage("a value is missing after ", argv[optind - 1]);
+		default: return usage("unknown option ", argv[optind - 1]);
 		}
 	}
 	ret->trace = argv[optind];
@@ -127,7 +119,8 @@ static int open_report(struct run *run)
 		r = outcome_report(&run->report, &cut_off);
 	if (r == 0)
 		return 0;
-	fprintf(stderr, "sworn replay: the report %s cannot be written: %s; name another file with --report\n",
+	fprintf(stderr,
+		"sworn replay: the report %s cannot be written: %s; name another file with --report\n",
 		run->options.report, error_text(r));
 	return CODE_USAGE;
 }
@@ -145,7 +138,8 @@ static int open_files(struct run *run)
 	else
 		run->fd = store_trace(run->store_fd, run->options.trace, &name);
 	if (run->fd < 0) {
-		snprintf(run->outcome.reason, sizeof(run->outcome.reason), "it cannot be opened: %s", error_text(run->fd));
+		snprintf(run->outcome.reason, sizeof(run->outcome.reason),
+			 "it cannot be opened: %s", error_text(run->fd));
 		run->outcome.name = run->options.trace;
 		return run->fd;
 	}
@@ -161,7 +155,7 @@ static int enter_domain(struct run *run)
 {
 	int keep[8], lock, cpu, r;
 	size_t count = 0;
-	const int wanted[] = {run->fd, run->source_fd, run->report.fd};
+	const int wanted[] = { run->fd, run->source_fd, run->report.fd };
 
 	host_pin(&lock, &cpu);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -178,8 +172,8 @@ static int enter_domain(struct run *run)
 		r = object_arena_open(&run->replayer.objects);
 	if (r == 0)
 		return 0;
-	snprintf(run->outcome.reason, sizeof(run->outcome.reason), "the replay domain could not be set up: %s",
-		 error_text(r));
+	snprintf(run->outcome.reason, sizeof(run->outcome.reason),
+		 "the replay domain could not be set up: %s", error_text(r));
 	return SWORN_EHOST;
 }
 
@@ -191,8 +185,8 @@ static void explain(struct run *run, const struct event *event, int error)
 	if (event)
 		describe_event(event, text, sizeof(text));
 	snprintf(run->outcome.reason, sizeof(run->outcome.reason), "at event %s: %s", text,
-		 error == -EOVERFLOW ? "the counter's interrupt came too late to stop where the recording did" :
-				       error_text(error));
+		 error == -EOVERFLOW ? "the counter's interrupt came too late to stop where the recording did"
+				     : error_text(error));
 }
 
 static int play(struct run *run)
@@ -208,7 +202,8 @@ static int play(struct run *run)
 			break;
 		if (progress && ticks > shown) {
 			shown = ticks;
-			fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " events", rep->played, run->outcome.trace.events);
+			fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " events", rep->played,
+				run->outcome.trace.events);
 		}
 	}
 	if (shown)
@@ -265,8 +260,8 @@ static int open_trace(struct run *run)
 static int check_and_play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
-	struct sigaction tick = {.sa_handler = on_tick};
-	struct itimerval second = {{1, 0}, {1, 0}};
+	struct sigaction tick = { .sa_handler = on_tick };
+	struct itimerval second = { { 1, 0 }, { 1, 0 } };
 	int r = open_trace(run);
 
 	if (r < 0)
@@ -290,8 +285,9 @@ static int conclude(struct run *run)
 		r = outcome_report(&run->report, &run->outcome);
 	if (r == 0)
 		return code;
-	fprintf(stderr, "sworn replay: the verdict or its report cannot be written: %s; check the space and permissions "
-			"there\n",
+	fprintf(stderr,
+		"sworn replay: the verdict or its report cannot be written: %s; check the space and permissions "
+		"there\n",
 		error_text(r));
 	return code == CODE_IDENTICAL ? CODE_UNKNOWN : code;
 }

@@ -31,11 +31,13 @@ static void show_bytes(char *text, size_t size, const uint8_t *bytes, size_t len
 	text[at] = '\0';
 }
 
-static int diverge_bytes(struct replayer *rep, const struct payload *payload, const uint8_t *actual, size_t at)
+static int diverge_bytes(struct replayer *rep, const struct payload *payload, const uint8_t *actual,
+			 size_t at)
 {
 	char where[64], a[DIVERGENCE_TEXT], b[DIVERGENCE_TEXT];
 
-	snprintf(where, sizeof(where), "argument %u, bytes at 0x%" PRIx64, payload->arg, payload->address + at);
+	snprintf(where, sizeof(where), "argument %u, bytes at 0x%" PRIx64, payload->arg,
+		 payload->address + at);
 	show_bytes(a, sizeof(a), payload->bytes + at, payload->length - at);
 	show_bytes(b, sizeof(b), actual, payload->length - at);
 	return diverge(rep, where, a, b);
@@ -46,7 +48,8 @@ static int compare_payload(struct replayer *rep, struct thread *thread, const st
 	static uint8_t actual[COMPARE_BYTES];
 
 	for (size_t done = 0; done < payload->length;) {
-		size_t want = payload->length - done < COMPARE_BYTES ? payload->length - done : COMPARE_BYTES;
+		size_t want = payload->length - done < COMPARE_BYTES ? payload->length - done
+								     : COMPARE_BYTES;
 		size_t got = guest_read(thread, payload->address + done, actual, want);
 		size_t same = 0;
 
@@ -97,12 +100,14 @@ static int check_input(struct replayer *rep, struct thread *thread, const struct
 		thread->in_cursor_offset = 0;
 	}
 	if (!range || range->arg != payload->arg)
-		return diverge_number(rep, "input argument", payload->arg, range ? range->arg : UINT64_MAX);
+		return diverge_number(rep, "input argument", payload->arg,
+				      range ? range->arg : UINT64_MAX);
 	address = range->address + thread->in_cursor_offset;
 	if (address != payload->address)
 		return diverge_number(rep, "input address", payload->address, address);
 	if (payload->length > range->length - thread->in_cursor_offset)
-		return diverge_number(rep, "input length", payload->length, range->length - thread->in_cursor_offset);
+		return diverge_number(rep, "input length", payload->length,
+				      range->length - thread->in_cursor_offset);
 	r = compare_payload(rep, thread, payload);
 	thread->in_cursor_offset += payload->length;
 	return r;
@@ -120,7 +125,8 @@ int replay_check_inputs(struct replayer *rep, struct thread *thread, bool comple
 	}
 	while (r == 0 && complete && (range = next_input(thread))) {
 		if (!is_unreadable(thread, range))
-			return diverge_number(rep, "input length", thread->in_cursor_offset, range->length);
+			return diverge_number(rep, "input length", thread->in_cursor_offset,
+					      range->length);
 		thread->in_cursor_range++;
 		thread->in_cursor_offset = 0;
 	}
@@ -141,7 +147,8 @@ int replay_write_outputs(struct replayer *rep, struct thread *thread)
 			return SWORN_EREFUSED;
 		r = guest_write(thread, payload->address, payload->bytes, payload->length);
 		if (r < 0)
-			return r == -EFAULT ? diverge_number(rep, "output memory", payload->address, 0) : r;
+			return r == -EFAULT ? diverge_number(rep, "output memory", payload->address, 0)
+					    : r;
 	}
 	return 0;
 }
@@ -197,7 +204,8 @@ static int play_success(struct replayer *rep, struct thread *thread)
 	if (row->treatment == TREAT_SPECIAL && row->family == FAMILY_MAP)
 		r = replay_map(rep, thread);
 	else if (event->sink)
-		r = sink_update(rep->sinks, event->sink, thread, event->result, rep->show_output ? show : NULL);
+		r = sink_update(rep->sinks, event->sink, thread, event->result,
+				rep->show_output ? show : NULL);
 	if (r == 0 && row->family == FAMILY_TLS)
 		follow_tls(thread);
 	return r < 0 ? r : guest_finish_call(thread, event->result);
@@ -313,7 +321,7 @@ static int check_sinks(struct replayer *rep, const struct sink *sinks, size_t co
 int replay_end(struct replayer *rep)
 {
 	const struct event *event = rep->event;
-	struct final_input input = {.seed = rep->seed, .argv = rep->argv, .status = rep->status};
+	struct final_input input = { .seed = rep->seed, .argv = rep->argv, .status = rep->status };
 	char a[DIGEST_HEX_BYTES], b[DIGEST_HEX_BYTES];
 	uint8_t(*units)[DIGEST_BYTES];
 	const struct sink *sinks;

@@ -10,7 +10,8 @@
 #include "../traces/error.h"
 #include "replayer.h"
 
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+#define THREAD_FLAGS \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
 static int wait_for(pid_t tid, int *ret_status)
 {
@@ -66,7 +67,8 @@ static int check_flags(const struct event *event, const struct call *call)
 
 	if (!call->row || call->row->family != FAMILY_CLONE || event->clone.clone_flags != flags)
 		return SWORN_EREFUSED;
-	if (call->nr == SYS_clone && (event->clone.stack != call->args[1] || event->clone.tls != call->args[4]))
+	if (call->nr == SYS_clone &&
+	    (event->clone.stack != call->args[1] || event->clone.tls != call->args[4]))
 		return SWORN_EREFUSED;
 	return 0;
 }
@@ -110,7 +112,8 @@ static int prepare_child(struct thread *parent, struct thread *child, const stru
 int replay_clone(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
-	struct clone_request request = {.flags = event->clone.clone_flags, .guest_tid = event->clone.tid};
+	struct clone_request request = { .flags = event->clone.clone_flags,
+					 .guest_tid = event->clone.tid };
 	struct thread *child;
 	int r = replay_to_call(rep, thread);
 
@@ -120,7 +123,9 @@ int replay_clone(struct replayer *rep, struct thread *thread)
 		r = check_flags(event, &thread->call);
 	if (r < 0)
 		return r;
-	r = make(thread, request.flags & CLONE_THREAD ? THREAD_FLAGS : (request.flags & CLONE_VM) | SIGCHLD, &request.tid);
+	r = make(thread,
+		 request.flags & CLONE_THREAD ? THREAD_FLAGS : (request.flags & CLONE_VM) | SIGCHLD,
+		 &request.tid);
 	if (r < 0)
 		return r;
 	child = guest_clone(&rep->guests, thread, &request);

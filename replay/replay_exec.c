@@ -103,7 +103,8 @@ static int leave_old(struct replayer *rep, struct thread *thread)
 		r = replay_check_inputs(rep, thread, true);
 	if (r < 0)
 		return r;
-	if (!thread->call.row || thread->call.row->family != FAMILY_EXEC || thread->process->threads_count != 1)
+	if (!thread->call.row || thread->call.row->family != FAMILY_EXEC ||
+	    thread->process->threads_count != 1)
 		return SWORN_EFORMAT;
 	replay_kill(rep, thread->process);
 	counter_close(thread->counter);
@@ -121,7 +122,8 @@ int replay_exec(struct replayer *rep, struct thread *thread)
 		return SWORN_EFORMAT;
 	r = thread ? leave_old(rep, thread) : 0;
 	if (r == 0)
-		r = stub_start(arena_fd(rep->guests.arena), object_arena_fd(rep->objects), event->exec.stack_limit, &tid);
+		r = stub_start(arena_fd(rep->guests.arena), object_arena_fd(rep->objects),
+			       event->exec.stack_limit, &tid);
 	if (r < 0)
 		return r;
 	if (thread) {
@@ -140,7 +142,8 @@ int replay_exec(struct replayer *rep, struct thread *thread)
 	r = stop_get_registers(thread);
 	if (r < 0)
 		return r;
-	if (event->exec.unit != thread->process->unit->number || event->exec.process != thread->process->pid)
+	if (event->exec.unit != thread->process->unit->number ||
+	    event->exec.process != thread->process->pid)
 		return SWORN_EFORMAT;
 	return build(rep, thread);
 }

@@ -23,12 +23,10 @@ static int check_cause(struct replayer *rep, struct thread *thread)
 		if (r < 0)
 			return r;
 		return thread->call.row && thread->call.row->family == FAMILY_EXIT ? 0 : SWORN_EFORMAT;
-	case EXIT_SIGNAL:
-		return thread->process->ending ? 0 : SWORN_EFORMAT;
+	case EXIT_SIGNAL: return thread->process->ending ? 0 : SWORN_EFORMAT;
 	case EXIT_GROUP:
 	case EXIT_KILLED:
-	case EXIT_UNKNOWN:
-		return 0;
+	case EXIT_UNKNOWN: return 0;
 	}
 	return SWORN_EFORMAT;
 }
@@ -89,7 +87,8 @@ static int write_words(struct replayer *rep, struct thread *witness)
 		const struct payload *p = &event->payloads[i];
 		int r;
 
-		if (!witness || p->length != 4 || (p->arg != PAYLOAD_CLEARTID && p->arg != PAYLOAD_ROBUST))
+		if (!witness || p->length != 4 ||
+		    (p->arg != PAYLOAD_CLEARTID && p->arg != PAYLOAD_ROBUST))
 			return SWORN_EREFUSED;
 		r = replay_write(rep, witness, p);
 		if (r < 0)

@@ -19,8 +19,8 @@ static uint64_t page_up(uint64_t value)
 /* Addresses in a trace are a stranger's: inside user space, whole pages, and clear of the call page. */
 static bool is_placeable(uint64_t start, uint64_t end)
 {
-	return start >= ADDRESS_MIN && start < end && end <= ADDRESS_MAX && !((start | end) & 4095) &&
-	       (end <= CALL_PAGE || start >= CALL_PAGE + CALL_PAGE_BYTES);
+	return start >= ADDRESS_MIN && start < end && end <= ADDRESS_MAX &&
+	       !((start | end) & 4095) && (end <= CALL_PAGE || start >= CALL_PAGE + CALL_PAGE_BYTES);
 }
 
 static int map_range(struct thread *thread, const uint64_t args[6])
@@ -58,22 +58,24 @@ static int place_file(struct thread *thread, const struct mapping *m, int fd, ui
 {
 	uint64_t content = page_up(m->length), have = content > m->offset ? content - m->offset : 0;
 	uint64_t split = have < m->end - m->start ? m->start + have : m->end;
-	uint64_t flags = MAP_FIXED | (fd == STUB_OBJECT_FD ? MAP_SHARED : MAP_PRIVATE) | (m->flags & MAP_NORESERVE);
+	uint64_t flags = MAP_FIXED | (fd == STUB_OBJECT_FD ? MAP_SHARED : MAP_PRIVATE) |
+			 (m->flags & MAP_NORESERVE);
 	int r = 0;
 
 	if (split > m->start)
-		r = map_range(thread, (uint64_t[6]){m->start, split - m->start, m->prot, flags, (uint64_t)fd,
-						    base + m->offset});
+		r = map_range(thread, (uint64_t[6]){ m->start, split - m->start, m->prot, flags,
+						     (uint64_t)fd, base + m->offset });
 	if (r == 0 && split < m->end)
-		r = map_range(thread, (uint64_t[6]){split, m->end - split, m->prot, MAP_FIXED | MAP_PRIVATE,
-						    STUB_BLOB_FD, ARENA_BEYOND});
+		r = map_range(thread,
+			      (uint64_t[6]){ split, m->end - split, m->prot,
+					     MAP_FIXED | MAP_PRIVATE, STUB_BLOB_FD, ARENA_BEYOND });
 	return r;
 }
 
 static int place_shared(struct replayer *rep, struct thread *thread, const struct mapping *m)
 {
 	static const uint8_t zeros[DIGEST_BYTES];
-	struct arena_blob blob = {0};
+	struct arena_blob blob = { 0 };
 	uint64_t offset, length;
 	int r = object_find(rep->objects, m->object, &offset, &length);
 
@@ -102,8 +104,9 @@ int replay_place(struct replayer *rep, struct thread *thread, const struct mappi
 		return SWORN_EREFUSED;
 	switch (m->backing) {
 	case BACKING_ANON:
-		return map_range(thread, (uint64_t[6]){m->start, m->end - m->start, m->prot,
-						       MAP_FIXED | MAP_ANONYMOUS | m->flags, (uint64_t)-1, 0});
+		return map_range(thread, (uint64_t[6]){ m->start, m->end - m->start, m->prot,
+							MAP_FIXED | MAP_ANONYMOUS | m->flags,
+							(uint64_t)-1, 0 });
 	case BACKING_BLOB:
 		r = replay_blob(rep, m, &blob);
 		if (r < 0)
@@ -111,8 +114,7 @@ int replay_place(struct replayer *rep, struct thread *thread, const struct mappi
 		if (blob.length != m->length)
 			return SWORN_EREFUSED;
 		return place_file(thread, m, STUB_BLOB_FD, blob.offset);
-	case BACKING_SHARED:
-		return place_shared(rep, thread, m);
+	case BACKING_SHARED: return place_shared(rep, thread, m);
 	}
 	return SWORN_EFORMAT;
 }
@@ -126,7 +128,8 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 
 	if (event->mappings_count != 1 || m->start != (uint64_t)event->result)
 		return SWORN_EREFUSED;
-	if (thread->call.nr == SYS_mmap && (m->end - m->start != page_up(args[1]) || m->prot != (args[2] & 7)))
+	if (thread->call.nr == SYS_mmap &&
+	    (m->end - m->start != page_up(args[1]) || m->prot != (args[2] & 7)))
 		return SWORN_EREFUSED;
 	r = replay_place(rep, thread, m);
 	return r < 0 ? r : mapping_insert(&thread->process->space->table, m);
@@ -135,7 +138,8 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 static int play_brk(struct replayer *rep, struct thread *thread)
 {
 	struct space *space = thread->process->space;
-	uint64_t result = (uint64_t)rep->event->result, old = page_up(space->brk), end = page_up(result);
+	uint64_t result = (uint64_t)rep->event->result, old = page_up(space->brk),
+		 end = page_up(result);
 	int64_t ignored;
 	int r = 0;
 
@@ -144,10 +148,11 @@ static int play_brk(struct replayer *rep, struct thread *thread)
 	if (end > old) {
 		if (!is_placeable(old, end) || !mapping_free(&space->table, old, end))
 			return SWORN_EREFUSED;
-		r = map_range(thread, (uint64_t[6]){old, end - old, PROT_READ | PROT_WRITE,
-						    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0});
+		r = map_range(thread, (uint64_t[6]){ old, end - old, PROT_READ | PROT_WRITE,
+						     MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
+						     (uint64_t)-1, 0 });
 	} else if (end < old) {
-		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){end, old - end}, &ignored);
+		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){ end, old - end }, &ignored);
 	}
 	return r < 0 ? r : guest_brk(thread, result);
 }
@@ -186,7 +191,8 @@ static int play_mremap(struct replayer *rep, struct thread *thread)
 
 	if (!is_placeable(to, to + length) || !is_placeable(args[0], args[0] + (old ? old : 4096)))
 		return SWORN_EREFUSED;
-	r = stop_inject(thread, true, SYS_mremap, (uint64_t[6]){args[0], old, length, flags, to}, &result);
+	r = stop_inject(thread, true, SYS_mremap, (uint64_t[6]){ args[0], old, length, flags, to },
+			&result);
 	if (r < 0)
 		return r;
 	if (result != (int64_t)to)
@@ -204,7 +210,7 @@ static int play_shmdt(struct thread *thread)
 	int r = 0;
 
 	if (end > start)
-		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){start, end - start}, &result);
+		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){ start, end - start }, &result);
 	return r < 0 ? r : guest_shmdt(thread);
 }
 
@@ -212,16 +218,11 @@ int replay_map(struct replayer *rep, struct thread *thread)
 {
 	switch (thread->call.nr) {
 	case SYS_mmap:
-	case SYS_shmat:
-		return play_mmap(rep, thread);
-	case SYS_brk:
-		return play_brk(rep, thread);
-	case SYS_mremap:
-		return play_mremap(rep, thread);
-	case SYS_shmdt:
-		return play_shmdt(thread);
-	default:
-		return SWORN_EREFUSED;
+	case SYS_shmat: return play_mmap(rep, thread);
+	case SYS_brk: return play_brk(rep, thread);
+	case SYS_mremap: return play_mremap(rep, thread);
+	case SYS_shmdt: return play_shmdt(thread);
+	default: return SWORN_EREFUSED;
 	}
 }
 
@@ -235,10 +236,8 @@ int replay_execute(struct replayer *rep, struct thread *thread)
 	switch (call->nr) {
 	case SYS_munmap:
 	case SYS_mprotect:
-	case SYS_madvise:
-		break;
-	default:
-		return SWORN_EREFUSED;
+	case SYS_madvise: break;
+	default: return SWORN_EREFUSED;
 	}
 	if (rep->event->result == 0 && length > 0 && !is_placeable(start, start + length))
 		return SWORN_EREFUSED;
@@ -259,7 +258,9 @@ static int grow_mappings(struct replayer *rep, uint64_t object)
 		if (t != t->process->threads || t->stand == STAND_GONE)
 			continue;
 		for (size_t i = 0; i < table->count; i++) {
-			int r = table->entries[i].object == object ? replay_place(rep, t, &table->entries[i]) : 0;
+			int r = table->entries[i].object == object
+					? replay_place(rep, t, &table->entries[i])
+					: 0;
 
 			if (r < 0)
 				return r;

@@ -34,9 +34,11 @@ static int check_fault(struct replayer *rep, struct thread *thread)
 	if (event->ip != thread->registers.rip)
 		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
 	if (memcmp(event->signal.siginfo, actual, SIGINFO_COMPARED) != 0)
-		return diverge_number(rep, "fault address", (uint64_t)(uintptr_t)a.si_addr, (uint64_t)(uintptr_t)b.si_addr);
+		return diverge_number(rep, "fault address", (uint64_t)(uintptr_t)a.si_addr,
+				      (uint64_t)(uintptr_t)b.si_addr);
 	if (event->registers_hash != registers_hash(&thread->registers))
-		return diverge_number(rep, "registers", event->registers_hash, registers_hash(&thread->registers));
+		return diverge_number(rep, "registers", event->registers_hash,
+				      registers_hash(&thread->registers));
 	return 0;
 }
 
@@ -105,10 +107,8 @@ int replay_signal(struct replayer *rep, struct thread *thread)
 	if (r < 0)
 		return r;
 	switch (event->signal.action) {
-	case SIGNAL_HANDLED:
-		return play_handler(rep, thread, info.si_signo);
-	case SIGNAL_FATAL:
-		return play_fatal(rep, thread, info.si_signo);
+	case SIGNAL_HANDLED: return play_handler(rep, thread, info.si_signo);
+	case SIGNAL_FATAL: return play_fatal(rep, thread, info.si_signo);
 	}
 	return SWORN_EFORMAT;
 }
@@ -119,14 +119,16 @@ static int check_frame(struct replayer *rep, struct thread *thread)
 	const struct registers *e = rep->event->registers;
 	mcontext_t saved;
 	uint64_t address = thread->call.frame + offsetof(ucontext_t, uc_mcontext);
-	const uint64_t expected[] = {e->r8,  e->r9,  e->r10, e->r11, e->r12, e->r13, e->r14, e->r15, e->rdi,
-				     e->rsi, e->rbp, e->rbx, e->rdx, e->rax, e->rcx, e->rsp, e->rip};
+	const uint64_t expected[] = { e->r8,  e->r9,  e->r10, e->r11, e->r12, e->r13,
+				      e->r14, e->r15, e->rdi, e->rsi, e->rbp, e->rbx,
+				      e->rdx, e->rax, e->rcx, e->rsp, e->rip };
 
 	if (guest_read(thread, address, &saved, sizeof(saved.gregs)) != sizeof(saved.gregs))
 		return diverge_number(rep, "signal frame", thread->call.frame, 0);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
 		if (expected[i] != (uint64_t)saved.gregs[i])
-			return diverge_number(rep, "signal frame's register", expected[i], (uint64_t)saved.gregs[i]);
+			return diverge_number(rep, "signal frame's register", expected[i],
+					      (uint64_t)saved.gregs[i]);
 	}
 	return 0;
 }
@@ -149,7 +151,7 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread)
 int replay_trap(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
-	uint8_t code[3] = {0};
+	uint8_t code[3] = { 0 };
 	bool rdtscp = event->trap.kind == TRAP_RDTSCP;
 	int r = replay_to_stop(rep, thread);
 
@@ -158,7 +160,8 @@ int replay_trap(struct replayer *rep, struct thread *thread)
 	if (thread->stand != STAND_FAULT || event->ip != thread->registers.rip)
 		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
 	if (event->registers_hash != registers_hash(&thread->registers))
-		return diverge_number(rep, "registers", event->registers_hash, registers_hash(&thread->registers));
+		return diverge_number(rep, "registers", event->registers_hash,
+				      registers_hash(&thread->registers));
 	guest_read(thread, thread->registers.rip, code, sizeof(code));
 	if (memcmp(code, rdtscp ? "\x0f\x01\xf9" : "\x0f\x31", rdtscp ? 3 : 2) != 0)
 		return diverge(rep, "instruction", rdtscp ? "rdtscp" : "rdtsc", "another one");

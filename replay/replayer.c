@@ -25,16 +25,14 @@ static const char *event_title(const struct event *event)
 	case EVENT_EXEC:
 	case EVENT_CLONE:
 	case EVENT_SIGRETURN:
-	case EVENT_REFUSED:
-		return row && event->ip ? row->name : event_kind_name(event->kind);
+	case EVENT_REFUSED: return row && event->ip ? row->name : event_kind_name(event->kind);
 	case EVENT_TURN:
 	case EVENT_EXIT:
 	case EVENT_SIGNAL:
 	case EVENT_TRAP:
 	case EVENT_CHECKPOINT:
 	case EVENT_MEMORY:
-	case EVENT_END:
-		break;
+	case EVENT_END: break;
 	}
 	return event_kind_name(event->kind);
 }
@@ -57,8 +55,8 @@ int diverge(struct replayer *rep, const char *where, const char *expected, const
 	snprintf(d->actual, sizeof(d->actual), "%s", actual);
 	for (uint64_t i = rep->history_next > PREVIOUS_EVENTS ? rep->history_next - PREVIOUS_EVENTS : 0;
 	     i < rep->history_next; i++)
-		describe_event(&rep->history[i % PREVIOUS_EVENTS].event, d->previous[d->previous_count++],
-			       DESCRIPTION_BYTES);
+		describe_event(&rep->history[i % PREVIOUS_EVENTS].event,
+			       d->previous[d->previous_count++], DESCRIPTION_BYTES);
 	if (thread)
 		d->backtrace = replay_backtrace(rep, thread);
 	return SWORN_EDIVERGED;
@@ -79,12 +77,11 @@ static int describe_stop(struct replayer *rep, struct thread *thread, int status
 
 	switch (stop_kind(status)) {
 	case STOP_SIGNAL:
-		snprintf(text, sizeof(text), "signal %d at 0x%" PRIx64, stop_signal(status), thread->registers.rip);
+		snprintf(text, sizeof(text), "signal %d at 0x%" PRIx64, stop_signal(status),
+			 thread->registers.rip);
 		break;
 	case STOP_GONE:
-	case STOP_EXIT:
-		snprintf(text, sizeof(text), "the guest died");
-		break;
+	case STOP_EXIT: snprintf(text, sizeof(text), "the guest died"); break;
 	case STOP_ENTRY:
 	case STOP_RETURN:
 	case STOP_CLONE:
@@ -109,7 +106,9 @@ int replay_to_stop(struct replayer *rep, struct thread *thread)
 	while (r == 0 && (r = stop_wait(thread, &status)) == -EINTR)
 		r = 0;
 	if (r < 0)
-		return r == SWORN_EGONE ? diverge(rep, "stop", event_kind_name(rep->event->kind), "the guest died") : r;
+		return r == SWORN_EGONE ? diverge(rep, "stop", event_kind_name(rep->event->kind),
+						  "the guest died")
+					: r;
 	switch (stop_kind(status)) {
 	case STOP_ENTRY:
 		r = stop_get_registers(thread);
@@ -125,9 +124,7 @@ int replay_to_stop(struct replayer *rep, struct thread *thread)
 	case STOP_EXIT:
 	case STOP_GROUP:
 	case STOP_INTERRUPT:
-	case STOP_GONE:
-		thread->stand = STAND_GONE;
-		break;
+	case STOP_GONE: thread->stand = STAND_GONE; break;
 	}
 	return describe_stop(rep, thread, status);
 }
@@ -192,7 +189,7 @@ static int play_refused(struct replayer *rep, struct thread *thread)
 int replay_turn(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
-	struct position position = {.kind = event->turn.end, .count = event->turn.count};
+	struct position position = { .kind = event->turn.end, .count = event->turn.count };
 	struct registers found;
 	int status = 0, r = 0;
 
@@ -200,8 +197,7 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 		return SWORN_EFORMAT;
 	rep->running = event->turn.next;
 	switch (event->turn.end) {
-	case TURN_BOUNDARY:
-		return !thread || thread->stand == STAND_BOUNDARY ? 0 : SWORN_EFORMAT;
+	case TURN_BOUNDARY: return !thread || thread->stand == STAND_BOUNDARY ? 0 : SWORN_EFORMAT;
 	case TURN_ENTRY:
 		if (!thread)
 			return SWORN_EFORMAT;
@@ -213,11 +209,11 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 		if (thread->call.nr != event->nr)
 			return diverge_number(rep, "call number", event->nr, thread->call.nr);
 		return thread->call.ip == event->ip ? 0
-						    : diverge_number(rep, "instruction pointer", event->ip, thread->call.ip);
+						    : diverge_number(rep, "instruction pointer",
+								     event->ip, thread->call.ip);
 	case TURN_COUNT:
 	case TURN_ADDRESS:
-	case TURN_SPIN:
-		break;
+	case TURN_SPIN: break;
 	}
 	if (!thread || !event->registers || thread->stand != STAND_BOUNDARY)
 		return SWORN_EFORMAT;
@@ -250,12 +246,14 @@ int replay_checkpoint(struct replayer *rep, struct thread *thread)
 
 	if (r < 0)
 		return r;
-	if (event->ip && (thread->stand != STAND_ENTRY || thread->call.ip != event->ip || thread->call.nr != event->nr))
+	if (event->ip && (thread->stand != STAND_ENTRY || thread->call.ip != event->ip ||
+			  thread->call.nr != event->nr))
 		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
 	if (event->checkpoint.unit != process->unit->number)
 		return SWORN_EFORMAT;
 	thread->unplaced = event->flags & CHECKPOINT_UNPLACED;
-	r = guest_state(&rep->guests, thread, event->checkpoint.last ? PAGE_SHA256 : PAGE_XXH3, with_memory, hash);
+	r = guest_state(&rep->guests, thread, event->checkpoint.last ? PAGE_SHA256 : PAGE_XXH3,
+			with_memory, hash);
 	if (r < 0)
 		return r;
 	if (!digest_equal(hash, event->checkpoint.hash)) {
@@ -283,23 +281,21 @@ static int find_thread(struct replayer *rep, const struct event *event, struct t
 		break;
 	case EVENT_TURN:
 	case EVENT_MEMORY:
-	case EVENT_END:
-		return 0;
+	case EVENT_END: return 0;
 	case EVENT_EXIT:
-	case EVENT_CHECKPOINT:
-		return *ret_thread ? 0 : SWORN_EFORMAT;
+	case EVENT_CHECKPOINT: return *ret_thread ? 0 : SWORN_EFORMAT;
 	case EVENT_CALL:
 	case EVENT_PART:
 		/* What calls in flight have written so far is told before a checkpoint, whoever runs. */
-		if (*ret_thread && ((event->flags & CALL_UNFINISHED) || (*ret_thread)->stand == STAND_ENTRY))
+		if (*ret_thread &&
+		    ((event->flags & CALL_UNFINISHED) || (*ret_thread)->stand == STAND_ENTRY))
 			return 0;
 		break;
 	case EVENT_CLONE:
 	case EVENT_SIGNAL:
 	case EVENT_SIGRETURN:
 	case EVENT_TRAP:
-	case EVENT_REFUSED:
-		break;
+	case EVENT_REFUSED: break;
 	}
 	return *ret_thread && event->thread == rep->running ? 0 : SWORN_EFORMAT;
 }
@@ -307,32 +303,19 @@ static int find_thread(struct replayer *rep, const struct event *event, struct t
 static int play(struct replayer *rep, struct thread *thread)
 {
 	switch (rep->event->kind) {
-	case EVENT_CALL:
-		return replay_call(rep, thread);
-	case EVENT_PART:
-		return replay_part(rep, thread);
-	case EVENT_TURN:
-		return replay_turn(rep, thread);
-	case EVENT_EXEC:
-		return replay_exec(rep, thread);
-	case EVENT_CLONE:
-		return replay_clone(rep, thread);
-	case EVENT_EXIT:
-		return replay_exit(rep, thread);
-	case EVENT_SIGNAL:
-		return replay_signal(rep, thread);
-	case EVENT_SIGRETURN:
-		return replay_sigreturn(rep, thread);
-	case EVENT_TRAP:
-		return replay_trap(rep, thread);
-	case EVENT_CHECKPOINT:
-		return replay_checkpoint(rep, thread);
-	case EVENT_REFUSED:
-		return play_refused(rep, thread);
-	case EVENT_MEMORY:
-		return replay_memory(rep, thread);
-	case EVENT_END:
-		return replay_end(rep);
+	case EVENT_CALL: return replay_call(rep, thread);
+	case EVENT_PART: return replay_part(rep, thread);
+	case EVENT_TURN: return replay_turn(rep, thread);
+	case EVENT_EXEC: return replay_exec(rep, thread);
+	case EVENT_CLONE: return replay_clone(rep, thread);
+	case EVENT_EXIT: return replay_exit(rep, thread);
+	case EVENT_SIGNAL: return replay_signal(rep, thread);
+	case EVENT_SIGRETURN: return replay_sigreturn(rep, thread);
+	case EVENT_TRAP: return replay_trap(rep, thread);
+	case EVENT_CHECKPOINT: return replay_checkpoint(rep, thread);
+	case EVENT_REFUSED: return play_refused(rep, thread);
+	case EVENT_MEMORY: return replay_memory(rep, thread);
+	case EVENT_END: return replay_end(rep);
 	}
 	return SWORN_EFORMAT;
 }

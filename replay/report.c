@@ -18,29 +18,31 @@ struct verdict {
 };
 
 static const struct verdict verdicts[] = {
-	{0, CODE_IDENTICAL, "identical", NULL},
-	{SWORN_EDIVERGED, CODE_DIVERGED, "diverged",
-	 "make sure with `sworn verify` that nobody changed the trace; if so, the program depended on something that "
-	 "was not recorded: look at what it did between the last event and the difference"},
-	{SWORN_ENOTRACE, CODE_NOTHING, "no trace", "record one first: sworn record -- COMMAND"},
-	{-ENOENT, CODE_NOTHING, "no trace", "check the name, or record one first: sworn record -- COMMAND"},
-	{SWORN_ETRUNCATED, CODE_INTEGRITY, "truncated",
-	 "the recording did not finish, or the file was cut; record again, or copy the whole file again"},
-	{SWORN_EINTEGRITY, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy"},
-	{SWORN_EFORMAT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy"},
-	{SWORN_EREFUSED, CODE_INTEGRITY, "refused",
-	 "do not trust this file: no recording asks for this; get an intact copy"},
-	{SWORN_ELIMIT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy"},
-	{SWORN_EBLOB, CODE_INTEGRITY, "refused",
-	 "name the store that holds the trace's blobs with --store, or get an intact copy"},
-	{SWORN_EVERSION, CODE_UNKNOWN, "could not tell", "use a newer version of sworn"},
-	{SWORN_ENEEDSPMU, CODE_UNKNOWN, "could not tell",
-	 "replay it on a host with hardware counters that this user may use (sysctl kernel.perf_event_paranoid=2), "
-	 "or record again with --preempt calls"},
-	{SWORN_EHOST, CODE_UNKNOWN, "could not tell", "replay it on a host like the one that recorded it"},
-	{-EOVERFLOW, CODE_UNKNOWN, "could not tell",
-	 "nothing is known to be wrong with the trace: replay it again, on a less loaded machine"},
-	{-ENOMEM, CODE_UNKNOWN, "could not tell", "replay it with more memory"},
+	{ 0, CODE_IDENTICAL, "identical", NULL },
+	{ SWORN_EDIVERGED, CODE_DIVERGED, "diverged",
+	  "make sure with `sworn verify` that nobody changed the trace; if so, the program depended on something that "
+	  "was not recorded: look at what it did between the last event and the difference" },
+	{ SWORN_ENOTRACE, CODE_NOTHING, "no trace", "record one first: sworn record -- COMMAND" },
+	{ -ENOENT, CODE_NOTHING, "no trace",
+	  "check the name, or record one first: sworn record -- COMMAND" },
+	{ SWORN_ETRUNCATED, CODE_INTEGRITY, "truncated",
+	  "the recording did not finish, or the file was cut; record again, or copy the whole file again" },
+	{ SWORN_EINTEGRITY, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy" },
+	{ SWORN_EFORMAT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy" },
+	{ SWORN_EREFUSED, CODE_INTEGRITY, "refused",
+	  "do not trust this file: no recording asks for this; get an intact copy" },
+	{ SWORN_ELIMIT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy" },
+	{ SWORN_EBLOB, CODE_INTEGRITY, "refused",
+	  "name the store that holds the trace's blobs with --store, or get an intact copy" },
+	{ SWORN_EVERSION, CODE_UNKNOWN, "could not tell", "use a newer version of sworn" },
+	{ SWORN_ENEEDSPMU, CODE_UNKNOWN, "could not tell",
+	  "replay it on a host with hardware counters that this user may use (sysctl kernel.perf_event_paranoid=2), "
+	  "or record again with --preempt calls" },
+	{ SWORN_EHOST, CODE_UNKNOWN, "could not tell",
+	  "replay it on a host like the one that recorded it" },
+	{ -EOVERFLOW, CODE_UNKNOWN, "could not tell",
+	  "nothing is known to be wrong with the trace: replay it again, on a less loaded machine" },
+	{ -ENOMEM, CODE_UNKNOWN, "could not tell", "replay it with more memory" },
 };
 
 static const struct verdict unknown = {
@@ -86,7 +88,7 @@ void replay_describe(struct thread *thread, char *ret_text, size_t size)
 	const struct call *call = &thread->call;
 	uint8_t bytes[6][DESCRIBE_SHOWN_BYTES + 1];
 	struct payload payloads[6];
-	struct event event = {.kind = EVENT_CALL, .nr = call->nr, .payloads = payloads};
+	struct event event = { .kind = EVENT_CALL, .nr = call->nr, .payloads = payloads };
 
 	for (unsigned int i = 0; call->row && i < row_args(call->row); i++) {
 		struct payload *payload = &payloads[event.payloads_count];
@@ -94,7 +96,9 @@ void replay_describe(struct thread *thread, char *ret_text, size_t size)
 		event.args[i] = row_argument(call->row, i, call->args);
 		if (call->row->args[i].kind != ARG_MEMORY || call->row->args[i].extent != EXTENT_STRING)
 			continue;
-		*payload = (struct payload){.arg = (uint8_t)i, .address = event.args[i], .bytes = bytes[i]};
+		*payload = (struct payload){ .arg = (uint8_t)i,
+					     .address = event.args[i],
+					     .bytes = bytes[i] };
 		payload->length = read_string(thread, event.args[i], bytes[i], sizeof(bytes[i]));
 		event.payloads_count += payload->length > 0;
 	}
@@ -120,9 +124,10 @@ static void print_divergence(FILE *out, const struct divergence *d)
 	char *copy = d->backtrace ? strdup(d->backtrace) : NULL;
 	const char *lines[LINES_MAX + 1];
 
-	fprintf(out, "  first difference at event %" PRIu64 ": tenant default, unit %u, thread %u, %s\n", d->event,
-		d->unit, d->thread, d->call);
-	fprintf(out, "    where     %s\n    expected  %s\n    actual    %s\n", d->where, d->expected, d->actual);
+	fprintf(out, "  first difference at event %" PRIu64 ": tenant default, unit %u, thread %u, %s\n",
+		d->event, d->unit, d->thread, d->call);
+	fprintf(out, "    where     %s\n    expected  %s\n    actual    %s\n", d->where,
+		d->expected, d->actual);
 	if (d->previous_count)
 		fputs("  events before:\n", out);
 	for (size_t i = 0; i < d->previous_count; i++)
@@ -147,11 +152,14 @@ static void print_tenant(FILE *out, const struct outcome *outcome)
 
 	if (rep->ended)
 		digest_hex(rep->state, state);
-	fprintf(out, "tenant default: %" PRIu64 " of %" PRIu64 " events, %u unit%s, %" PRIu64 " checkpoint%s, ",
-		rep->played, outcome->trace.events, rep->guests.units_count, plural(rep->guests.units_count),
-		rep->checkpoints, plural(rep->checkpoints));
+	fprintf(out,
+		"tenant default: %" PRIu64 " of %" PRIu64 " events, %u unit%s, %" PRIu64
+		" checkpoint%s, ",
+		rep->played, outcome->trace.events, rep->guests.units_count,
+		plural(rep->guests.units_count), rep->checkpoints, plural(rep->checkpoints));
 	fprintf(out, "state %s%s, isolation (%s): %s\n", rep->ended ? "sha256:" : "", state,
-		outcome->domain.isolation[0] ? outcome->domain.isolation : "none", outcome_verdict(outcome->error));
+		outcome->domain.isolation[0] ? outcome->domain.isolation : "none",
+		outcome_verdict(outcome->error));
 }
 
 void outcome_print(FILE *out, const struct outcome *outcome)
@@ -161,7 +169,8 @@ void outcome_print(FILE *out, const struct outcome *outcome)
 	if (outcome->replayer && outcome->trace.events > 0)
 		print_tenant(out, outcome);
 	else
-		fprintf(out, "%s: %s\n", outcome->name ? outcome->name : "@latest", outcome_verdict(outcome->error));
+		fprintf(out, "%s: %s\n", outcome->name ? outcome->name : "@latest",
+			outcome_verdict(outcome->error));
 	if (outcome->reason[0])
 		fprintf(out, "  %s\n", outcome->reason);
 	if (outcome->replayer && outcome->replayer->divergence.found)
@@ -190,8 +199,8 @@ static void fill_state(const struct replayer *rep, struct report *report)
 }
 
 /* The lists have room for all lines and their NULL. */
-static void fill_divergence(const struct divergence *d, const char **previous, const char **backtrace,
-			    struct report_divergence *ret)
+static void fill_divergence(const struct divergence *d, const char **previous,
+			    const char **backtrace, struct report_divergence *ret)
 {
 	for (size_t i = 0; i < d->previous_count; i++)
 		previous[i] = d->previous[i];
@@ -216,7 +225,9 @@ int outcome_report(const struct report_file *file, const struct outcome *outcome
 	struct report_divergence divergence;
 	struct report report = {
 		.kind = "replay",
-		.trace = {.path = outcome->name, .bytes = outcome->trace.bytes, .is_signed = outcome->trace.is_signed},
+		.trace = { .path = outcome->name,
+			   .bytes = outcome->trace.bytes,
+			   .is_signed = outcome->trace.is_signed },
 		.events = outcome->trace.events,
 		.units = outcome->trace.units,
 		.isolation = outcome->domain.isolation[0] ? outcome->domain.isolation : NULL,

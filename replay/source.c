@@ -14,10 +14,10 @@
 /* The answer: 0 with a descriptor, or the error. */
 static int send_answer(int socket, int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	int answer = fd < 0 ? fd : 0;
-	struct iovec io = {&answer, sizeof(answer)};
-	struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
+	struct iovec io = { &answer, sizeof(answer) };
+	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
 
 	if (fd >= 0) {
 		struct cmsghdr *header;
@@ -88,9 +88,11 @@ int source_open(void *context, const uint8_t digest[DIGEST_BYTES])
 	const int *socket = context;
 	char control[CMSG_SPACE(sizeof(int))];
 	int answer = -EIO, fd = -1;
-	struct iovec io = {&answer, sizeof(answer)};
-	struct msghdr message = {
-		.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct iovec io = { &answer, sizeof(answer) };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *header;
 	ssize_t n;
 

@@ -11,8 +11,8 @@
 struct arena;
 
 struct arena_blob {
-	uint64_t offset;      /* in the arena's file, page-aligned */
-	uint64_t length;      /* bytes; pages are zero-padded */
+	uint64_t offset; /* in the arena's file, page-aligned */
+	uint64_t length; /* bytes; pages are zero-padded */
 	const uint8_t *bytes; /* mapped in this process for the arena's life, read-only; NULL when length is 0 */
 };
 
@@ -38,11 +38,14 @@ void object_arena_close(struct object_arena *arena);
 int object_arena_fd(const struct object_arena *arena);
 /* Creates object `number` (from 1) with `length` bytes of initial content, zeros when `bytes` is NULL;
  * gives its offset. -EEXIST, SWORN_ELIMIT. */
-int object_create(struct object_arena *arena, uint64_t number, const uint8_t *bytes, uint64_t length, uint64_t *ret_offset);
+int object_create(struct object_arena *arena, uint64_t number, const uint8_t *bytes,
+		  uint64_t length, uint64_t *ret_offset);
 /* 1 when the object exists, else 0. */
-int object_find(const struct object_arena *arena, uint64_t number, uint64_t *ret_offset, uint64_t *ret_length);
+int object_find(const struct object_arena *arena, uint64_t number, uint64_t *ret_offset,
+		uint64_t *ret_length);
 /* SWORN_EREFUSED when the range is not inside the object's length: resize first. */
-int object_write(struct object_arena *arena, uint64_t number, uint64_t offset, const void *bytes, size_t length);
+int object_write(struct object_arena *arena, uint64_t number, uint64_t offset, const void *bytes,
+		 size_t length);
 /* What a shorter length cuts off reads as zeros when the object grows again. */
 int object_resize(struct object_arena *arena, uint64_t number, uint64_t length);
 

@@ -57,13 +57,13 @@ struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd)
 	char path[64];
 
 	if (fd < 0)
-		return (struct fd_info){0};
+		return (struct fd_info){ 0 };
 	slot = &cache->slots[(unsigned int)fd % FD_CACHE_SLOTS];
 	if (slot->fd == fd)
 		return slot->info;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, fd);
 	if (stat(path, &status) < 0)
-		return (struct fd_info){0};
+		return (struct fd_info){ 0 };
 	slot->fd = fd;
 	slot->info = (struct fd_info){
 		.mode = status.st_mode,

@@ -81,7 +81,8 @@ static void process_release(struct process *process)
 	free(process);
 }
 
-static struct thread *thread_new(struct guests *guests, struct process *process, pid_t tid, uint32_t guest_tid)
+static struct thread *thread_new(struct guests *guests, struct process *process, pid_t tid,
+				 uint32_t guest_tid)
 {
 	struct thread *thread = calloc(1, sizeof(*thread));
 
@@ -153,7 +154,8 @@ static struct process *process_clone(const struct process *parent, const struct 
 	} else {
 		process->signals = signal_table_copy(parent->signals);
 	}
-	process->fds = request->flags & CLONE_FILES ? fd_cache_share(parent->fds) : fd_cache_copy(parent->fds);
+	process->fds = request->flags & CLONE_FILES ? fd_cache_share(parent->fds)
+						    : fd_cache_copy(parent->fds);
 	if (!process->space || !process->signals || !process->fds) {
 		process_release(process);
 		return NULL;
@@ -161,7 +163,8 @@ static struct process *process_clone(const struct process *parent, const struct 
 	return process;
 }
 
-struct thread *guest_clone(struct guests *guests, struct thread *parent, const struct clone_request *request)
+struct thread *guest_clone(struct guests *guests, struct thread *parent,
+			   const struct clone_request *request)
 {
 	bool same = request->flags & CLONE_THREAD;
 	struct process *process = same ? parent->process : process_clone(parent->process, request);
@@ -246,7 +249,7 @@ int guest_exec(struct guests *guests, struct thread *thread)
 	unit->processes = 1;
 	process->vfork_child = false;
 	process->dumpable = 1;
-	thread->stack = (struct signal_stack){0};
+	thread->stack = (struct signal_stack){ 0 };
 	thread->clear_tid = 0;
 	thread->robust_list = 0;
 	return fd_cache_forget(process->fds);
@@ -321,8 +324,8 @@ size_t guest_read(void *context, uint64_t address, void *buffer, size_t length)
 	size_t done = 0;
 
 	while (done < length) {
-		struct iovec local = {out + done, length - done};
-		struct iovec remote = {(void *)(uintptr_t)(address + done), length - done};
+		struct iovec local = { out + done, length - done };
+		struct iovec remote = { (void *)(uintptr_t)(address + done), length - done };
 		ssize_t n = process_vm_readv(thread->tid, &local, 1, &remote, 1, 0);
 
 		if (n <= 0)
@@ -359,7 +362,7 @@ int guest_enter_call(struct thread *thread)
 {
 	struct call *call = &thread->call;
 	const struct registers *r = &thread->registers;
-	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+	const uint64_t args[6] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
 
 	call->nr = (uint32_t)r->orig_rax;
 	memcpy(call->args, args, sizeof(args));
@@ -374,11 +377,12 @@ int guest_enter_call(struct thread *thread)
 	thread->in_cursor_offset = 0;
 	if (!call->row)
 		return 0;
-	if (call->row->treatment == TREAT_SPECIAL && call->row->family == FAMILY_SIGNAL && args[1] != 0 &&
-	    call->nr != 131) {
+	if (call->row->treatment == TREAT_SPECIAL && call->row->family == FAMILY_SIGNAL &&
+	    args[1] != 0 && call->nr != 131) {
 		call->has_input = guest_read(thread, args[1], call->input, sizeof(call->input)) >= 8;
 	} else if (call->row->family == FAMILY_SIGNAL && args[0] != 0) {
-		call->has_input = guest_read(thread, args[0], call->input, 24) == 24; /* sigaltstack(ss, old) */
+		call->has_input = guest_read(thread, args[0], call->input, 24) ==
+				  24; /* sigaltstack(ss, old) */
 	}
 	return extent_entry(call->row, args, guest_read, thread, &call->entry);
 }
@@ -403,8 +407,7 @@ static void finish_signal_call(struct thread *thread)
 	case 131: /* sigaltstack */
 		memcpy(&thread->stack, call->input, sizeof(thread->stack));
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -418,17 +421,12 @@ int guest_finish_call(struct thread *thread, int64_t result)
 		return 0;
 	switch (call->nr) {
 	case 10: /* mprotect */
-		return end > start ? mapping_protect(table, start, end, (uint32_t)(call->args[2] & 7)) : 0;
-	case 11: /* munmap */
-		return end > start ? mapping_remove(table, start, end) : 0;
-	case 218: /* set_tid_address */
-		thread->clear_tid = call->args[0];
-		return 0;
-	case 273: /* set_robust_list */
-		thread->robust_list = call->args[0];
-		return 0;
-	default:
-		break;
+		return end > start ? mapping_protect(table, start, end, (uint32_t)(call->args[2] & 7))
+				   : 0;
+	case 11: /* munmap */ return end > start ? mapping_remove(table, start, end) : 0;
+	case 218: /* set_tid_address */ thread->clear_tid = call->args[0]; return 0;
+	case 273: /* set_robust_list */ thread->robust_list = call->args[0]; return 0;
+	default: break;
 	}
 	if (call->row && call->row->family == FAMILY_SIGNAL)
 		finish_signal_call(thread);
@@ -464,7 +462,9 @@ int guest_brk(struct thread *thread, uint64_t result)
 {
 	struct space *space = thread->process->space;
 	uint64_t old = page_up(space->brk), end = page_up(result);
-	struct mapping mapping = {.start = old, .end = end, .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE};
+	struct mapping mapping = {
+		.start = old, .end = end, .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE
+	};
 
 	space->brk = result;
 	if (end > old)
@@ -476,8 +476,8 @@ int guest_mremap(struct thread *thread, uint64_t result)
 {
 	const uint64_t *args = thread->call.args;
 
-	return mapping_move(&thread->process->space->table, args[0], page_up(args[1]), result, page_up(args[2]),
-			    args[3] & MREMAP_DONTUNMAP);
+	return mapping_move(&thread->process->space->table, args[0], page_up(args[1]), result,
+			    page_up(args[2]), args[3] & MREMAP_DONTUNMAP);
 }
 
 int guest_shmdt(struct thread *thread)
@@ -536,7 +536,7 @@ static int state_of_thread(struct thread *thread, struct state_thread *state, ui
 {
 	int r = 0;
 
-	*state = (struct state_thread){.thread = thread->number, .signal_mask = thread->mask};
+	*state = (struct state_thread){ .thread = thread->number, .signal_mask = thread->mask };
 	if (thread->unplaced)
 		return 0;
 	/* What rax holds inside a call is the kernel's business. */
@@ -557,8 +557,8 @@ static int by_number(const void *a, const void *b)
 	return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
-int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages, bool with_memory,
-		uint8_t ret_hash[DIGEST_BYTES])
+int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages,
+		bool with_memory, uint8_t ret_hash[DIGEST_BYTES])
 {
 	struct process *process = thread->process;
 	struct state_thread *states = calloc(process->threads_count, sizeof(*states));

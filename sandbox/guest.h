@@ -19,7 +19,7 @@ struct space {
 	unsigned int references; /* processes */
 	struct mapping_table table;
 	uint64_t brk_start, brk;
-	int mem_fd; /* /proc/TID/mem, -1 until first used */
+	int mem_fd;	   /* /proc/TID/mem, -1 until first used */
 	uint32_t floating; /* recorder: thread that lost the CPU at a point without a name, 0 = none */
 };
 
@@ -69,7 +69,7 @@ struct call {
 	uint64_t ip;
 	uint64_t registers_hash;
 	struct range_list entry; /* extent_entry()'s ranges */
-	uint8_t input[32];	 /* FAMILY_SIGNAL: what argument 1 pointed at, read before it may be overwritten */
+	uint8_t input[32]; /* FAMILY_SIGNAL: what argument 1 pointed at, read before it may be overwritten */
 	bool has_input;
 	uint64_t frame; /* rsp at the entry: rt_sigreturn's frame */
 };
@@ -93,7 +93,7 @@ struct thread {
 	struct thread *next;	/* all threads, ascending by number */
 	enum run_state run;
 	enum stand stand;
-	bool unplaced; /* killed where nobody knows: left out of the last checkpoint */
+	bool unplaced;		    /* killed where nobody knows: left out of the last checkpoint */
 	struct registers registers; /* at the last stop, as changed since */
 	struct call call;
 	uint64_t mask; /* blocked signals */
@@ -126,7 +126,8 @@ struct clone_request {
 };
 /* A new thread or process of `parent` after clone: shares or copies space, signals, mask, stack as the
  * flags say (clone(2)). NULL on lack of memory. */
-struct thread *guest_clone(struct guests *guests, struct thread *parent, const struct clone_request *request);
+struct thread *guest_clone(struct guests *guests, struct thread *parent,
+			   const struct clone_request *request);
 
 /* The thread is gone. Unlinks and frees it; frees its process with the last one. Returns true when
  * the process went with it. */
@@ -170,8 +171,8 @@ int guest_shmdt(struct thread *thread);
 void guests_object_length(struct guests *guests, uint64_t object, uint64_t length);
 
 /* Hash of the process's state; fills *ret_hash. `with_memory` false leaves memory out (vfork child). */
-int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages, bool with_memory,
-		uint8_t ret_hash[DIGEST_BYTES]);
+int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages,
+		bool with_memory, uint8_t ret_hash[DIGEST_BYTES]);
 /* True when `process` is the only one in its unit, i.e. its end ends the unit. */
 bool unit_ends_with(const struct process *process);
 

@@ -7,7 +7,14 @@
 
 #include <stdbool.h>
 
-enum host_feature { HOST_PMU = 1, HOST_USERNS = 2, HOST_UFFD = 4, HOST_PERSONALITY = 8, HOST_LANDLOCK = 16, HOST_CGROUP = 32 };
+enum host_feature {
+	HOST_PMU = 1,
+	HOST_USERNS = 2,
+	HOST_UFFD = 4,
+	HOST_PERSONALITY = 8,
+	HOST_LANDLOCK = 16,
+	HOST_CGROUP = 32
+};
 
 /* False when SWORN_WITHOUT names the feature. An unknown name in SWORN_WITHOUT is a usage error:
  * host_check() returns it, for cmd_*.c to print, or NULL. */

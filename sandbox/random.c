@@ -9,7 +9,7 @@ void random_init(struct random *random, const char *seed, const char *stream)
 	crypto_generichash_state state;
 
 	static_assert(crypto_stream_chacha20_KEYBYTES == sizeof(random->key), "key size");
-	*random = (struct random){.used = sizeof(random->buffer)};
+	*random = (struct random){ .used = sizeof(random->buffer) };
 	crypto_generichash_init(&state, NULL, 0, sizeof(random->key));
 	crypto_generichash_update(&state, (const uint8_t *)"sworn/1/seed", 13);
 	crypto_generichash_update(&state, (const uint8_t *)stream, strlen(stream) + 1);
@@ -26,8 +26,8 @@ void random_bytes(struct random *random, void *buffer, size_t length)
 		size_t n;
 
 		if (random->used == sizeof(random->buffer)) {
-			crypto_stream_chacha20_xor_ic(random->buffer, zeros, sizeof(zeros), nonce, random->block++,
-						      random->key);
+			crypto_stream_chacha20_xor_ic(random->buffer, zeros, sizeof(zeros), nonce,
+						      random->block++, random->key);
 			random->used = 0;
 		}
 		n = sizeof(random->buffer) - random->used;

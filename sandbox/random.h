@@ -10,7 +10,7 @@
 
 struct random {
 	uint8_t key[32];
-	uint64_t block;	    /* next ChaCha20 block */
+	uint64_t block; /* next ChaCha20 block */
 	uint8_t buffer[64];
 	size_t used; /* of buffer */
 };

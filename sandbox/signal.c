@@ -33,17 +33,13 @@ static enum signal_effect default_effect(int signal)
 	switch (signal) {
 	case SIGCHLD:
 	case SIGURG:
-	case SIGWINCH:
-		return EFFECT_IGNORE;
-	case SIGCONT:
-		return EFFECT_CONTINUE;
+	case SIGWINCH: return EFFECT_IGNORE;
+	case SIGCONT: return EFFECT_CONTINUE;
 	case SIGSTOP:
 	case SIGTSTP:
 	case SIGTTIN:
-	case SIGTTOU:
-		return EFFECT_STOP;
-	default:
-		return EFFECT_FATAL;
+	case SIGTTOU: return EFFECT_STOP;
+	default: return EFFECT_FATAL;
 	}
 }
 
@@ -65,26 +61,19 @@ void signal_table_exec(struct signal_table *table)
 		struct signal_disposition *action = &table->actions[i];
 
 		if (action->handler == (uint64_t)(uintptr_t)SIG_IGN)
-			*action = (struct signal_disposition){.handler = action->handler};
+			*action = (struct signal_disposition){ .handler = action->handler };
 		else
-			*action = (struct signal_disposition){0};
+			*action = (struct signal_disposition){ 0 };
 	}
 }
 
 uint64_t signal_mask_change(uint64_t mask, int how, uint64_t set)
 {
 	switch (how) {
-	case SIG_BLOCK:
-		mask |= set;
-		break;
-	case SIG_UNBLOCK:
-		mask &= ~set;
-		break;
-	case SIG_SETMASK:
-		mask = set;
-		break;
-	default:
-		break;
+	case SIG_BLOCK: mask |= set; break;
+	case SIG_UNBLOCK: mask &= ~set; break;
+	case SIG_SETMASK: mask = set; break;
+	default: break;
 	}
 	return mask & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
 }
@@ -107,9 +96,7 @@ bool signal_is_synchronous(const void *siginfo)
 	case SIGBUS:
 	case SIGFPE:
 	case SIGILL:
-	case SIGTRAP:
-		return info.si_code > 0;
-	default:
-		return false;
+	case SIGTRAP: return info.si_code > 0;
+	default: return false;
 	}
 }

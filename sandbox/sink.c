@@ -36,7 +36,8 @@ static struct sink_state *sink_at(struct sinks *sinks, uint32_t number)
 		if (!state->digest || EVP_DigestInit_ex(state->digest, EVP_sha256(), NULL) != 1)
 			return NULL;
 		state->report.number = (uint32_t)++sinks->count;
-		state->report.kind = state->report.number <= 2 ? (uint8_t)state->report.number : SINK_FILE;
+		state->report.kind = state->report.number <= 2 ? (uint8_t)state->report.number
+							       : SINK_FILE;
 	}
 	return &sinks->states[number - 1];
 }
@@ -114,7 +115,8 @@ static uint64_t data_length(const struct call *call, const struct range *range, 
 	if (range->direction != DIRECTION_IN || range->arg != 1)
 		return 0;
 	/* Vectors and headers are no data; what they point at is marked. */
-	if (arg->extent == EXTENT_IOVEC || arg->extent == EXTENT_MSGHDR || arg->extent == EXTENT_MMSGHDR) {
+	if (arg->extent == EXTENT_IOVEC || arg->extent == EXTENT_MSGHDR ||
+	    arg->extent == EXTENT_MMSGHDR) {
 		if (range->trim != TRIM_STREAM && range->trim != TRIM_MESSAGE)
 			return 0;
 	}

@@ -54,7 +54,8 @@ static int step(struct thread *thread, int *ret_status)
 }
 
 /* Steps until the registers are `start` again: the number of steps in *ret_steps, 0 when they do not come back. */
-static int step_round(struct thread *thread, const struct registers *start, int *ret_steps, int *ret_status)
+static int step_round(struct thread *thread, const struct registers *start, int *ret_steps,
+		      int *ret_status)
 {
 	*ret_steps = 0;
 	for (int i = 1; i <= SPIN_STEPS_MAX; i++) {
@@ -120,7 +121,8 @@ int spin_reach(struct thread *thread, const struct registers *registers, int *re
 		if (r < 0)
 			return r;
 		if (stop_kind(*ret_status) != STOP_SIGNAL || stop_signal(*ret_status) != SIGTRAP ||
-		    ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) < 0 || info.si_code != TRAP_HWBKPT) {
+		    ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) < 0 ||
+		    info.si_code != TRAP_HWBKPT) {
 			set_breakpoint(thread, 0);
 			stop_get_registers(thread);
 			return 1;

@@ -21,15 +21,15 @@ struct state_thread {
 };
 
 struct state_input {
-	pid_t pid;			    /* a stopped thread of the process, whose memory is read */
-	const struct mapping_table *table;  /* NULL: memory is not hashed (a vfork child borrows it) */
-	const struct arena *arena;	    /* content of the BLOB mappings */
+	pid_t pid; /* a stopped thread of the process, whose memory is read */
+	const struct mapping_table *table; /* NULL: memory is not hashed (a vfork child borrows it) */
+	const struct arena *arena;	   /* content of the BLOB mappings */
 	const struct state_thread *threads; /* ascending by number */
 	size_t threads_count;
 	const void *signals; /* canonical bytes of dispositions (signal.h) */
 	size_t signals_length;
 	uint64_t brk;
-	uint64_t hidden_start, hidden_end;  /* never hashed: the call page */
+	uint64_t hidden_start, hidden_end; /* never hashed: the call page */
 };
 
 /*

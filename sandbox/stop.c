@@ -15,20 +15,14 @@ enum stop_kind stop_kind(int status)
 	if (!WIFSTOPPED(status))
 		return STOP_GONE;
 	switch (status >> 16) {
-	case PTRACE_EVENT_SECCOMP:
-		return STOP_ENTRY;
+	case PTRACE_EVENT_SECCOMP: return STOP_ENTRY;
 	case PTRACE_EVENT_CLONE:
 	case PTRACE_EVENT_FORK:
-	case PTRACE_EVENT_VFORK:
-		return STOP_CLONE;
-	case PTRACE_EVENT_EXEC:
-		return STOP_EXEC;
-	case PTRACE_EVENT_EXIT:
-		return STOP_EXIT;
-	case PTRACE_EVENT_STOP:
-		return WSTOPSIG(status) == SIGTRAP ? STOP_INTERRUPT : STOP_GROUP;
-	default:
-		break;
+	case PTRACE_EVENT_VFORK: return STOP_CLONE;
+	case PTRACE_EVENT_EXEC: return STOP_EXEC;
+	case PTRACE_EVENT_EXIT: return STOP_EXIT;
+	case PTRACE_EVENT_STOP: return WSTOPSIG(status) == SIGTRAP ? STOP_INTERRUPT : STOP_GROUP;
+	default: break;
 	}
 	return WSTOPSIG(status) == (SIGTRAP | 0x80) ? STOP_RETURN : STOP_SIGNAL;
 }
@@ -127,7 +121,8 @@ static int run_to_return(struct thread *thread, uint64_t after, struct registers
 	}
 }
 
-static struct registers injected(const struct thread *thread, uint64_t address, const struct injection *injection)
+static struct registers injected(const struct thread *thread, uint64_t address,
+				 const struct injection *injection)
 {
 	struct registers run = thread->registers;
 
@@ -150,7 +145,8 @@ static int restore(struct thread *thread, const struct registers *run, int64_t *
 	return stop_set_registers(thread);
 }
 
-int stop_inject_at(struct thread *thread, uint64_t address, const struct injection *injection, int64_t *ret_result)
+int stop_inject_at(struct thread *thread, uint64_t address, const struct injection *injection,
+		   int64_t *ret_result)
 {
 	struct registers run = injected(thread, address, injection);
 	uint64_t everything = ~0ULL, mask;
@@ -171,7 +167,7 @@ int stop_inject_at(struct thread *thread, uint64_t address, const struct injecti
 
 int stop_inject(struct thread *thread, bool trap, uint32_t nr, const uint64_t args[6], int64_t *ret_result)
 {
-	struct injection injection = {.nr = nr};
+	struct injection injection = { .nr = nr };
 	struct registers run;
 	int r;
 

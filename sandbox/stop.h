@@ -43,7 +43,8 @@ int stop_set_registers(struct thread *thread);
  * *ret_result. 0 or SWORN_EGONE. `trap`: come back by the page's int3 (replay: one stop), else by
  * syscall stops, which leave the guest's SIGTRAP alone (record).
  */
-int stop_inject(struct thread *thread, bool trap, uint32_t nr, const uint64_t args[6], int64_t *ret_result);
+int stop_inject(struct thread *thread, bool trap, uint32_t nr, const uint64_t args[6],
+		int64_t *ret_result);
 
 struct injection {
 	uint32_t nr;

@@ -100,7 +100,8 @@ static const struct payload *find_payload(const struct event *event, unsigned in
 	return NULL;
 }
 
-static void put_memory(struct text *text, const struct event *event, const struct row *row, unsigned int i)
+static void put_memory(struct text *text, const struct event *event, const struct row *row,
+		       unsigned int i)
 {
 	const struct arg *arg = &row->args[i];
 	const struct payload *payload = NULL;
@@ -146,7 +147,8 @@ static bool is_bits(const struct arg *arg)
 	       (arg->name && (!strcmp(arg->name, "flags") || !strcmp(arg->name, "prot")));
 }
 
-static void put_argument(struct text *text, const struct event *event, const struct row *row, unsigned int i)
+static void put_argument(struct text *text, const struct event *event, const struct row *row,
+			 unsigned int i)
 {
 	uint64_t value = event->args[i];
 	if (is_bits(&row->args[i])) {
@@ -180,8 +182,8 @@ static void put_call(struct text *text, const struct event *event)
 	unsigned int count = own ? row_args(own) : 0;
 	if (!row || !own) {
 		put(text, "call %" PRIu32 "(", event->nr);
-		put(text, "0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")", event->args[0], event->args[1],
-		    event->args[2]);
+		put(text, "0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")", event->args[0],
+		    event->args[1], event->args[2]);
 		return;
 	}
 	put(text, "%s(", row->name);
@@ -281,7 +283,8 @@ static void put_kind(struct text *text, const struct event *event)
 		return;
 	case EVENT_CLONE:
 		put_call(text, event);
-		put(text, " = %" PRIu32 ": thread %" PRIu32 " starts", event->clone.tid, event->clone.child);
+		put(text, " = %" PRIu32 ": thread %" PRIu32 " starts", event->clone.tid,
+		    event->clone.child);
 		return;
 	case EVENT_EXIT:
 		put(text, event->exit.process_gone ? "ends with its process: " : "ends: ");
@@ -323,10 +326,12 @@ void describe_call(const struct event *event, char *ret_text, size_t size)
 
 static void keep_payloads(const struct event *event, struct past_event *ret)
 {
-	size_t count = event->payloads_count < DESCRIBE_PAYLOADS ? event->payloads_count : DESCRIBE_PAYLOADS;
+	size_t count = event->payloads_count < DESCRIBE_PAYLOADS ? event->payloads_count
+								 : DESCRIBE_PAYLOADS;
 	for (size_t i = 0; i < count; i++) {
 		const struct payload *from = &event->payloads[i];
-		size_t length = from->length < sizeof(ret->bytes[i]) ? from->length : sizeof(ret->bytes[i]);
+		size_t length = from->length < sizeof(ret->bytes[i]) ? from->length
+								     : sizeof(ret->bytes[i]);
 		memcpy(ret->bytes[i], from->bytes, length);
 		ret->payloads[i] = *from;
 		ret->payloads[i].bytes = ret->bytes[i];

@@ -14,12 +14,12 @@ enum sworn_error {
 	SWORN_ELIMIT = -5005,	  /* a size or count from outside is over its named limit */
 	SWORN_EBLOB = -5006,	  /* a blob that the trace names is missing or has other bytes */
 	SWORN_EDIVERGED = -5007,  /* replay did what the trace does not say */
-	SWORN_EREFUSED = -5008,	  /* a payload, address or call that its row or the domain does not allow */
-	SWORN_EHOST = -5009,	  /* this host lacks what the operation needs */
-	SWORN_ENEEDSPMU = -5010,  /* only a hardware counter could go on from here */
-	SWORN_EGONE = -5011,	  /* the guest thread died while it was being handled */
-	SWORN_ENOTRACE = -5012,	  /* no such trace in the store */
-	SWORN_EDEADLOCK = -5013,  /* every guest waits for another and nothing can wake one */
+	SWORN_EREFUSED = -5008, /* a payload, address or call that its row or the domain does not allow */
+	SWORN_EHOST = -5009,	 /* this host lacks what the operation needs */
+	SWORN_ENEEDSPMU = -5010, /* only a hardware counter could go on from here */
+	SWORN_EGONE = -5011,	 /* the guest thread died while it was being handled */
+	SWORN_ENOTRACE = -5012,	 /* no such trace in the store */
+	SWORN_EDEADLOCK = -5013, /* every guest waits for another and nothing can wake one */
 };
 
 /*

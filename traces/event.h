@@ -40,8 +40,8 @@ enum event_kind {
 
 /* General registers in the kernel's user_regs_struct order (x86-64); stored as 27 little-endian words. */
 struct registers {
-	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs,
-		eflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs;
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax,
+		rip, cs, eflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs;
 };
 #define REGISTERS_WORDS 27
 
@@ -50,12 +50,12 @@ struct registers {
  * what wrote the bytes when no argument did.
  */
 enum payload_source {
-	PAYLOAD_IMAGE = 6,	/* EXEC: pages of the new image that differ from their backing */
-	PAYLOAD_SETTID = 7,	/* CLONE: PARENT_SETTID word, in the parent's memory */
-	PAYLOAD_CLEARTID = 8,	/* EXIT: the CLEARTID word */
-	PAYLOAD_ROBUST = 9,	/* EXIT: a word of the robust futex list */
-	PAYLOAD_FRAME = 10,	/* SIGNAL: the frame that the kernel built */
-	PAYLOAD_OBJECT = 11,	/* MEMORY: address is an offset inside the shared object */
+	PAYLOAD_IMAGE = 6,	   /* EXEC: pages of the new image that differ from their backing */
+	PAYLOAD_SETTID = 7,	   /* CLONE: PARENT_SETTID word, in the parent's memory */
+	PAYLOAD_CLEARTID = 8,	   /* EXIT: the CLEARTID word */
+	PAYLOAD_ROBUST = 9,	   /* EXIT: a word of the robust futex list */
+	PAYLOAD_FRAME = 10,	   /* SIGNAL: the frame that the kernel built */
+	PAYLOAD_OBJECT = 11,	   /* MEMORY: address is an offset inside the shared object */
 	PAYLOAD_CHILD_SETTID = 12, /* CLONE: CHILD_SETTID word, in the child's memory */
 	PAYLOAD_SOURCE_LAST = 12,
 };
@@ -80,21 +80,21 @@ enum backing {
 struct mapping {
 	uint64_t start, end; /* end is exclusive */
 	uint32_t prot;	     /* PROT_* */
-	uint32_t flags;	     /* MAP_PRIVATE, MAP_SHARED, MAP_GROWSDOWN, MAP_NORESERVE; nothing else */
+	uint32_t flags; /* MAP_PRIVATE, MAP_SHARED, MAP_GROWSDOWN, MAP_NORESERVE; nothing else */
 	enum backing backing;
 	uint8_t digest[DIGEST_BYTES]; /* BLOB: whose content; SHARED: content when the object was first mapped; zeros if none */
-	uint64_t offset;	      /* of start inside the blob or object, bytes */
-	uint64_t length;	      /* of the blob or object, bytes: pages past it fault with SIGBUS; 0 for ANON */
-	uint64_t object;	      /* SHARED: number of the object, from 1; else 0 */
-	const char *path;	      /* name for people (symbols, audit), or NULL; no part of any hash; borrowed */
+	uint64_t offset; /* of start inside the blob or object, bytes */
+	uint64_t length; /* of the blob or object, bytes: pages past it fault with SIGBUS; 0 for ANON */
+	uint64_t object; /* SHARED: number of the object, from 1; else 0 */
+	const char *path; /* name for people (symbols, audit), or NULL; no part of any hash; borrowed */
 };
 
 enum turn_end {
 	TURN_BOUNDARY = 0, /* the thread stands right after its last event (or never ran) */
 	TURN_ENTRY = 1,	   /* it stands at the entry of call `nr` */
-	TURN_COUNT = 2,	   /* cut inside computation: `count` branches after its last event, at `registers` */
-	TURN_ADDRESS = 3,  /* the same, where registers.rip is an address rarely executed nearby */
-	TURN_SPIN = 4,	   /* cut in a spin that repeats its registers and retires no counted branch */
+	TURN_COUNT = 2, /* cut inside computation: `count` branches after its last event, at `registers` */
+	TURN_ADDRESS = 3, /* the same, where registers.rip is an address rarely executed nearby */
+	TURN_SPIN = 4, /* cut in a spin that repeats its registers and retires no counted branch */
 };
 
 enum call_flag {
@@ -109,10 +109,10 @@ enum signal_action {
 };
 
 enum exit_cause {
-	EXIT_CALL = 0,	  /* its own exit or exit_group */
-	EXIT_SIGNAL = 1,  /* a fatal signal of its own (a SIGNAL event came before) */
-	EXIT_GROUP = 2,	  /* another thread ended the process, or exec'd */
-	EXIT_KILLED = 3,  /* SIGKILL: no SIGNAL event came before */
+	EXIT_CALL = 0,	 /* its own exit or exit_group */
+	EXIT_SIGNAL = 1, /* a fatal signal of its own (a SIGNAL event came before) */
+	EXIT_GROUP = 2,	 /* another thread ended the process, or exec'd */
+	EXIT_KILLED = 3, /* SIGKILL: no SIGNAL event came before */
 	EXIT_UNKNOWN = 4, /* killed at an unknown point: its registers and memory are not in the last checkpoint */
 };
 
@@ -141,7 +141,7 @@ struct event {
 	uint32_t thread; /* serial number of the thread, from 1 in order of creation; 0 where none */
 
 	/* The stop: all kinds at which a thread stood somewhere (CALL, EXEC, CLONE, EXIT, SIGNAL, TRAP, ...). */
-	uint64_t ip;		 /* instruction pointer at the stop; a call's is the one after `syscall` */
+	uint64_t ip; /* instruction pointer at the stop; a call's is the one after `syscall` */
 	uint64_t registers_hash; /* registers_hash() of the general registers at the stop; 0 = not taken */
 
 	/* The call: CALL, PART (nr only), EXEC, CLONE, REFUSED, SIGRETURN, TURN_ENTRY (nr only). */
@@ -158,7 +158,7 @@ struct event {
 
 	/* State after: SIGNAL_HANDLED, SIGRETURN, EXEC; TURN_COUNT/ADDRESS/SPIN: state at the cut. */
 	const struct registers *registers; /* NULL where absent */
-	const uint8_t *vector;		   /* vector state in canonical form (sandbox/register.h), NULL where absent */
+	const uint8_t *vector; /* vector state in canonical form (sandbox/register.h), NULL where absent */
 	size_t vector_length;
 
 	union {
@@ -178,8 +178,8 @@ struct event {
 			uint32_t child;	   /* serial number of the new thread */
 			uint32_t tid, pid; /* guest-visible */
 			uint64_t clone_flags; /* CLONE_* as the kernel used them, exit signal in the low byte */
-			uint64_t stack;	   /* the child's rsp, 0 = the parent's */
-			uint64_t tls;	   /* the child's fs_base where CLONE_SETTLS */
+			uint64_t stack; /* the child's rsp, 0 = the parent's */
+			uint64_t tls;	/* the child's fs_base where CLONE_SETTLS */
 		} clone;
 		struct {
 			enum exit_cause cause;
@@ -200,7 +200,7 @@ struct event {
 		struct {
 			enum checkpoint_reason reason;
 			uint32_t unit;
-			bool last;		      /* the unit's last: SHA-256 pages */
+			bool last;		    /* the unit's last: SHA-256 pages */
 			uint8_t hash[DIGEST_BYTES]; /* SHA-256, or XXH3-128 in the first 16 bytes and zeros */
 		} checkpoint;
 		struct {

@@ -12,9 +12,10 @@
 
 #define EXTENT_RANGES_MAX 2048
 #define EXTENT_STRING_MAX (128 * 1024) /* MAX_ARG_STRLEN */
-#define EXTENT_STRINGS_MAX 900		/* ranges for the strings of one vector; later ones are left out */
-#define EXTENT_VECTOR_MAX 1024		/* iovecs of one call or message, messages of one call (UIO_MAXIOV) */
-#define EXTENT_LENGTH_MAX 0x7ffff000u	/* bytes one call moves at most (MAX_RW_COUNT) */
+#define EXTENT_STRINGS_MAX 900 /* ranges for the strings of one vector; later ones are left out */
+#define EXTENT_VECTOR_MAX \
+	1024 /* iovecs of one call or message, messages of one call (UIO_MAXIOV) */
+#define EXTENT_LENGTH_MAX 0x7ffff000u /* bytes one call moves at most (MAX_RW_COUNT) */
 
 struct range {
 	uint8_t arg;
@@ -34,9 +35,9 @@ enum range_trim {
 	TRIM_NONE = 0, /* written whole */
 	TRIM_RESULT,   /* base + result * unit bytes */
 	TRIM_STREAM,   /* data of an iovec or msghdr: such ranges share `result` bytes in order */
-	TRIM_MESSAGE,  /* the same inside one mmsghdr: ranges of equal `measure` share *(uint32_t *)measure */
-	TRIM_WORD32,   /* *(uint32_t *)measure bytes */
-	TRIM_WORD64,   /* *(uint64_t *)measure bytes */
+	TRIM_MESSAGE, /* the same inside one mmsghdr: ranges of equal `measure` share *(uint32_t *)measure */
+	TRIM_WORD32, /* *(uint32_t *)measure bytes */
+	TRIM_WORD64, /* *(uint64_t *)measure bytes */
 };
 
 struct range_list {
@@ -65,8 +66,9 @@ int extent_entry(const struct row *row, const uint64_t args[6], guest_reader *re
  * ranges only where failing calls write memory: all OUT ranges for EFAULT and EINTR, those of at most
  * 1,024 bytes otherwise. `read` sees memory after the call (for EXTENT_DEREF, msghdr).
  */
-int extent_exit(const struct row *row, const uint64_t args[6], int64_t result, const struct range_list *entry,
-		guest_reader *read, void *context, struct range_list *list);
+int extent_exit(const struct row *row, const uint64_t args[6], int64_t result,
+		const struct range_list *entry, guest_reader *read, void *context,
+		struct range_list *list);
 
 /* True when [address, address + length) lies inside one OUT range of argument `arg` in `entry`. */
 bool extent_allows(const struct range_list *entry, uint8_t arg, uint64_t address, uint64_t length);

@@ -19,7 +19,7 @@ static void feed(struct digest *digest, struct cbor_out *out)
 static void feed_bytes(struct digest *digest, struct cbor_out *out, const void *bytes, size_t length)
 {
 	uint8_t first = 0;
-	struct cbor_out head = {out->bytes, 0, ITEM_BYTES, false};
+	struct cbor_out head = { out->bytes, 0, ITEM_BYTES, false };
 
 	/* The head of a long string is what encoding it would begin with. */
 	if (length <= DIGEST_BYTES) {
@@ -53,8 +53,8 @@ int final_state(const struct final_input *input, uint8_t ret_state[DIGEST_BYTES]
 {
 	static const uint8_t zeros[DIGEST_BYTES];
 	uint8_t item[ITEM_BYTES];
-	struct cbor_out out = {item, 0, sizeof(item), false};
-	struct digest digest = {0};
+	struct cbor_out out = { item, 0, sizeof(item), false };
+	struct digest digest = { 0 };
 	size_t argc = 0;
 	int r = digest_init(&digest);
 

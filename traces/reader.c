@@ -11,7 +11,7 @@
 #include "syscall.h"
 
 struct reader {
-	int fd, blobs_fd; /* borrowed */
+	int fd, blobs_fd;    /* borrowed */
 	blob_source *source; /* instead of blobs_fd, or NULL */
 	void *source_context;
 	struct stream stream;
@@ -144,7 +144,8 @@ static int open_stored(const struct reader *reader, const uint8_t digest[DIGEST_
 	int fd;
 
 	if (!reader->source)
-		return reader->blobs_fd < 0 ? SWORN_EBLOB : blob_file_open(reader->blobs_fd, digest, ret_size);
+		return reader->blobs_fd < 0 ? SWORN_EBLOB
+					    : blob_file_open(reader->blobs_fd, digest, ret_size);
 	fd = reader->source(reader->source_context, digest);
 	if (fd < 0)
 		return fd;

@@ -19,10 +19,10 @@ struct trace_report {
 	uint8_t archive[16], tenant[16];
 	uint8_t seal_id[DIGEST_BYTES];
 	uint8_t state[DIGEST_BYTES], outputs[DIGEST_BYTES];
-	bool sealed;	     /* a seal was found and covers every byte before it */
-	bool is_signed;	     /* false until signing exists */
+	bool sealed;	/* a seal was found and covers every byte before it */
+	bool is_signed; /* false until signing exists */
 	enum completeness completeness;
-	char reason[256];    /* on failure: what, where (frame, offset), printable text */
+	char reason[256]; /* on failure: what, where (frame, offset), printable text */
 };
 
 /*
@@ -60,6 +60,7 @@ int trace_next(struct reader *reader, struct event *ret_event);
 /* Size of a blob in bytes, or SWORN_EBLOB / other error. */
 int64_t reader_blob_size(struct reader *reader, const uint8_t digest[DIGEST_BYTES]);
 /* Reads a whole blob into `buffer` (`length` must be its size) and checks its digest. */
-int reader_blob_read(struct reader *reader, const uint8_t digest[DIGEST_BYTES], void *buffer, size_t length);
+int reader_blob_read(struct reader *reader, const uint8_t digest[DIGEST_BYTES], void *buffer,
+		     size_t length);
 
 #endif

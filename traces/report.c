@@ -77,7 +77,8 @@ int report_digest(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_bytes)
 	off_t offset = 0;
 	ssize_t n = 0;
 	int r = buffer ? digest_init(&digest) : -ENOMEM;
-	while (r == 0 && ((n = pread(fd, buffer, READ_BYTES, offset)) > 0 || (n < 0 && errno == EINTR))) {
+	while (r == 0 &&
+	       ((n = pread(fd, buffer, READ_BYTES, offset)) > 0 || (n < 0 && errno == EINTR))) {
 		if (n < 0)
 			continue;
 		digest_append(&digest, buffer, (size_t)n);
@@ -200,7 +201,9 @@ void report_print_summary(struct json *json, const struct trace_summary *summary
 	json_texts(json, "requires", summary && summary->requires_pmu ? pmu : NULL);
 	json_texts(json, "assumptions", summary ? summary->assumptions : NULL);
 	json_text(json, "domain",
-		  !summary ? NULL : summary->capture_isolated ? "isolated" : "ambient");
+		  !summary		      ? NULL
+		  : summary->capture_isolated ? "isolated"
+					      : "ambient");
 }
 
 uint64_t report_now_ns(void)
@@ -215,7 +218,8 @@ void report_usage(struct report *report, uint64_t started_ns, int who)
 	struct rusage usage;
 	report->wall_ns = report_now_ns() - started_ns;
 	if (getrusage(who, &usage) == 0)
-		report->cpu_ns += (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_SECOND +
+		report->cpu_ns += (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) *
+					  NS_PER_SECOND +
 				  (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }
 

@@ -23,32 +23,40 @@ enum treatment {
 /* The special families: each one function in record/ and one in replay/. */
 enum family {
 	FAMILY_NONE = 0,
-	FAMILY_MAP,	   /* mmap, mremap, brk, shmat, shmdt, remap_file_pages: the mapping model */
-	FAMILY_EXEC,	   /* execve, execveat */
-	FAMILY_CLONE,	   /* clone, fork, vfork */
-	FAMILY_EXIT,	   /* exit, exit_group */
-	FAMILY_SIGNAL,	   /* rt_sigaction, rt_sigprocmask, sigaltstack: executed, and the model follows */
-	FAMILY_SIGRETURN,  /* rt_sigreturn */
-	FAMILY_TLS,	   /* arch_prctl SET_FS/SET_GS, set_tid_address, set_robust_list: thread state replay must follow */
-	FAMILY_RANDOM,	   /* getrandom: from the seed */
-	FAMILY_CLOCK,	   /* clock reads: virtual when the clock is */
-	FAMILY_PID,	   /* getpid, gettid, getppid: from the process model */
-	FAMILY_SCHED,	   /* affinity, nice and policy: virtual */
-	FAMILY_DUMPABLE,   /* prctl PR_SET_DUMPABLE and others answered virtually */
-	FAMILY_SECCOMP,	   /* guest filters */
+	FAMILY_MAP,   /* mmap, mremap, brk, shmat, shmdt, remap_file_pages: the mapping model */
+	FAMILY_EXEC,  /* execve, execveat */
+	FAMILY_CLONE, /* clone, fork, vfork */
+	FAMILY_EXIT,  /* exit, exit_group */
+	FAMILY_SIGNAL, /* rt_sigaction, rt_sigprocmask, sigaltstack: executed, and the model follows */
+	FAMILY_SIGRETURN, /* rt_sigreturn */
+	FAMILY_TLS, /* arch_prctl SET_FS/SET_GS, set_tid_address, set_robust_list: thread state replay must follow */
+	FAMILY_RANDOM,	 /* getrandom: from the seed */
+	FAMILY_CLOCK,	 /* clock reads: virtual when the clock is */
+	FAMILY_PID,	 /* getpid, gettid, getppid: from the process model */
+	FAMILY_SCHED,	 /* affinity, nice and policy: virtual */
+	FAMILY_DUMPABLE, /* prctl PR_SET_DUMPABLE and others answered virtually */
+	FAMILY_SECCOMP,	 /* guest filters */
 };
 
 enum result_kind { RESULT_WORD = 0, RESULT_FD, RESULT_ADDR, RESULT_NONE };
 
 /* Which right a domain needs for the call (judged once domains have grants). */
-enum grant_need { GRANT_NONE = 0, GRANT_FS_READ, GRANT_FS_WRITE, GRANT_FS_BY_FLAGS, GRANT_NET_CONNECT,
-	GRANT_NET_LISTEN, GRANT_PROC_SPAWN, GRANT_CLOCK };
+enum grant_need {
+	GRANT_NONE = 0,
+	GRANT_FS_READ,
+	GRANT_FS_WRITE,
+	GRANT_FS_BY_FLAGS,
+	GRANT_NET_CONNECT,
+	GRANT_NET_LISTEN,
+	GRANT_PROC_SPAWN,
+	GRANT_CLOCK
+};
 
 enum row_flag {
-	ROW_BLOCKS = 1,	  /* may sleep until another thread or the outside acts */
-	ROW_OUTPUT = 2,	  /* IN bytes leave through the fd in argument 0: counted into its sink */
-	ROW_CLOSES = 4,	  /* may create, close or replace fds other than its result: the fd cache forgets all */
-	ROW_TIMER = 8,	  /* may arm a timer that sends a signal */
+	ROW_BLOCKS = 1, /* may sleep until another thread or the outside acts */
+	ROW_OUTPUT = 2, /* IN bytes leave through the fd in argument 0: counted into its sink */
+	ROW_CLOSES = 4, /* may create, close or replace fds other than its result: the fd cache forgets all */
+	ROW_TIMER = 8,	      /* may arm a timer that sends a signal */
 	ROW_WRITES_FILE = 16, /* changes the content of the file behind an fd argument without ROW_OUTPUT bytes (ftruncate, splice, ...) */
 };
 
@@ -57,29 +65,33 @@ enum arg_kind {
 	ARG_WORD,     /* signed or unsigned number, compared as 64 bits */
 	ARG_INT,      /* compared as its low 32 bits only */
 	ARG_FD,	      /* int fd */
-	ARG_SIZE, ARG_FLAGS, ARG_MODE, ARG_SIGNAL, ARG_PID, /* as ARG_WORD/INT for comparison; the printer knows more */
-	ARG_ADDR,     /* an address that names memory but moves no bytes (mmap, futex word) */
-	ARG_MEMORY,   /* an address with bytes: direction and extent below */
+	ARG_SIZE,
+	ARG_FLAGS,
+	ARG_MODE,
+	ARG_SIGNAL,
+	ARG_PID,    /* as ARG_WORD/INT for comparison; the printer knows more */
+	ARG_ADDR,   /* an address that names memory but moves no bytes (mmap, futex word) */
+	ARG_MEMORY, /* an address with bytes: direction and extent below */
 };
 
 /* How many bytes an ARG_MEMORY argument covers. `arg` and `unit` are the extent's parameters. */
 enum extent {
 	EXTENT_FIXED = 1, /* unit bytes */
 	EXTENT_COUNT,	  /* value of argument `arg` times unit */
-	EXTENT_RESULT,	  /* OUT: min(result, value of argument `arg`) times unit; at entry the maximum */
-	EXTENT_DEREF,	  /* *(uint32_t *)argument `arg`, OUT: min(before, after) */
-	EXTENT_STRING,	  /* NUL-terminated, NUL included, at most unit bytes (0: EXTENT_STRING_MAX) */
-	EXTENT_STRINGS,	  /* NULL-terminated vector of strings: the vector and each string */
-	EXTENT_IOVEC,	  /* struct iovec[argument `arg`]: the array (IN) and each buffer in `direction`; OUT limited by result */
-	EXTENT_MSGHDR,	  /* struct msghdr and everything behind it; OUT limited by result */
-	EXTENT_MMSGHDR,	  /* struct mmsghdr[argument `arg`]: the array IN and OUT, buffers in `direction`;
+	EXTENT_RESULT, /* OUT: min(result, value of argument `arg`) times unit; at entry the maximum */
+	EXTENT_DEREF,  /* *(uint32_t *)argument `arg`, OUT: min(before, after) */
+	EXTENT_STRING, /* NUL-terminated, NUL included, at most unit bytes (0: EXTENT_STRING_MAX) */
+	EXTENT_STRINGS, /* NULL-terminated vector of strings: the vector and each string */
+	EXTENT_IOVEC, /* struct iovec[argument `arg`]: the array (IN) and each buffer in `direction`; OUT limited by result */
+	EXTENT_MSGHDR, /* struct msghdr and everything behind it; OUT limited by result */
+	EXTENT_MMSGHDR, /* struct mmsghdr[argument `arg`]: the array IN and OUT, buffers in `direction`;
 			     OUT: of the first `result` messages */
-	EXTENT_FDSET,	  /* bit set of argument `arg` bits, rounded up to 8 bytes */
-	EXTENT_PAGES,	  /* one byte for each page of argument `arg` bytes */
-	EXTENT_MSGBUF,	  /* a long, then argument `arg` bytes; OUT: then min(result, argument `arg`) */
-	EXTENT_SPAN,	  /* struct { const void *start; size_t length; } (IN) and the bytes it names */
-	EXTENT_IFCONF,	  /* struct ifconf (IN and OUT) and its buffer (OUT): min(before, after) */
-	EXTENT_SPECIAL,	  /* the family's function knows */
+	EXTENT_FDSET,  /* bit set of argument `arg` bits, rounded up to 8 bytes */
+	EXTENT_PAGES,  /* one byte for each page of argument `arg` bytes */
+	EXTENT_MSGBUF, /* a long, then argument `arg` bytes; OUT: then min(result, argument `arg`) */
+	EXTENT_SPAN, /* struct { const void *start; size_t length; } (IN) and the bytes it names */
+	EXTENT_IFCONF,	/* struct ifconf (IN and OUT) and its buffer (OUT): min(before, after) */
+	EXTENT_SPECIAL, /* the family's function knows */
 };
 
 struct arg {
@@ -93,20 +105,20 @@ struct arg {
 
 struct row {
 	uint32_t nr;
-	const char *name;	/* "read"; a sub-row's is "ioctl:TCGETS" */
-	uint8_t treatment;	/* enum treatment */
-	uint8_t family;		/* enum family, TREAT_SPECIAL only (FAMILY_NONE elsewhere) */
-	uint8_t result;		/* enum result_kind */
-	uint8_t grant;		/* enum grant_need */
-	uint32_t flags;		/* enum row_flag */
-	int error;		/* TREAT_REFUSE: positive errno the guest sees */
-	const char *reason;	/* TREAT_REFUSE: one clause for people */
-	uint8_t key;		/* sub-tables: index of the argument that selects a sub-row, else 0xff */
-	uint8_t key2;		/* sub-tables: index of a second one (sockopt's level), else 0xff */
-	const struct row *sub;	/* sub-table, `sub_count` rows keyed by sub_value, or NULL */
+	const char *name;   /* "read"; a sub-row's is "ioctl:TCGETS" */
+	uint8_t treatment;  /* enum treatment */
+	uint8_t family;	    /* enum family, TREAT_SPECIAL only (FAMILY_NONE elsewhere) */
+	uint8_t result;	    /* enum result_kind */
+	uint8_t grant;	    /* enum grant_need */
+	uint32_t flags;	    /* enum row_flag */
+	int error;	    /* TREAT_REFUSE: positive errno the guest sees */
+	const char *reason; /* TREAT_REFUSE: one clause for people */
+	uint8_t key;  /* sub-tables: index of the argument that selects a sub-row, else 0xff */
+	uint8_t key2; /* sub-tables: index of a second one (sockopt's level), else 0xff */
+	const struct row *sub; /* sub-table, `sub_count` rows keyed by sub_value, or NULL */
 	size_t sub_count;
-	uint64_t sub_value;	/* a sub-row's request: low 32 bits of argument `key`, then those of `key2` */
-	uint64_t sub_mask;	/* a sub-row's: bits that take part in the comparison (0 = all) */
+	uint64_t sub_value; /* a sub-row's request: low 32 bits of argument `key`, then those of `key2` */
+	uint64_t sub_mask; /* a sub-row's: bits that take part in the comparison (0 = all) */
 	const struct row *fallback; /* what an unlisted request gets (a REFUSE row), or NULL: this row */
 	struct arg args[6];
 };

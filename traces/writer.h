@@ -16,10 +16,10 @@ struct trace_info {
 	const char *const *argv; /* NULL-terminated; arbitrary bytes */
 	const char *directory;	 /* working directory at the start */
 	bool clock_virtual, schedule_seeded;
-	uint64_t epoch_ns;	 /* virtual clock's start, Unix time in ns; 0 with the real clock */
+	uint64_t epoch_ns; /* virtual clock's start, Unix time in ns; 0 with the real clock */
 	const char *host, *os_release, *operator_name, *tool; /* printable text */
 	uint64_t started_utc_ns;
-	uint64_t xcr0; /* vector components of the recording CPU */
+	uint64_t xcr0;	 /* vector components of the recording CPU */
 	const char *cpu; /* model name */
 };
 
@@ -28,9 +28,9 @@ struct trace_summary {
 	bool requires_pmu;
 	const char *const *assumptions; /* NULL-terminated, printable text, as all lists here */
 	const char *const *exclusions;
-	const char *isolation;	   /* what recording reached, e.g. "ambient: user mount pid net ipc uts" */
-	bool capture_isolated;	   /* token or policy domain (never yet) */
-	bool complete;		   /* false: the recorder ended early; the seal says prefix */
+	const char *isolation; /* what recording reached, e.g. "ambient: user mount pid net ipc uts" */
+	bool capture_isolated; /* token or policy domain (never yet) */
+	bool complete;	       /* false: the recorder ended early; the seal says prefix */
 };
 
 /*
@@ -47,7 +47,8 @@ int writer_event(struct writer *writer, const struct event *event);
 
 /* Stores content once per digest: `digest` must be SHA-256 of the bytes. Copies (or writes) before
  * returning. Cheap when the digest is known already. The blob's frame precedes every later event. */
-int writer_blob(struct writer *writer, const uint8_t digest[DIGEST_BYTES], const void *bytes, size_t length);
+int writer_blob(struct writer *writer, const uint8_t digest[DIGEST_BYTES], const void *bytes,
+		size_t length);
 bool writer_has_blob(const struct writer *writer, const uint8_t digest[DIGEST_BYTES]);
 
 /* Starts a new block now, so that a kill loses nothing before this point. */
