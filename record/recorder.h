@@ -11,9 +11,8 @@
 #include "../sandbox/stop.h"
 #include "../traces/writer.h"
 
-#define SLICE_NS 10000000ULL	     /* a turn's length while others wait */
-#define SLICE_BRANCHES 4000000ULL    /* the same, counted: what arms the counter */
-#define CHECKPOINT_INTERVAL_EVENTS 0 /* default: none but exec and exit */
+#define SLICE_NS 10000000ULL	  /* a turn's length while others wait */
+#define SLICE_BRANCHES 4000000ULL /* the same, counted: what arms the counter */
 
 /* Payloads of one call, collected until its event is written. */
 struct captured {
@@ -115,8 +114,6 @@ struct recorder {
 int schedule_next(struct recorder *rec, struct thread **ret_thread, int *ret_status);
 /* Says how the thread goes on once it has the turn. */
 void schedule_resume(struct thread *thread, int request, int signal);
-/* Waits until every thread of the process that can go is gone, emitting their EXIT events. */
-int schedule_reap(struct recorder *rec, struct process *process);
 /* Takes in a stop that waitpid gave for `tid`: deaths are handled at once, other stops wait for their thread's turn. 1 or negative. */
 int schedule_stopped(struct recorder *rec, pid_t tid, int status);
 /* A stop of a tid that no event has named yet: waits for it. */
@@ -125,6 +122,21 @@ int schedule_birth(struct recorder *rec, pid_t tid);
 int schedule_mark(struct recorder *rec);
 /* True when a thread other than `thread` waits for a turn. */
 bool schedule_others_ready(const struct recorder *rec, const struct thread *thread);
+
+bool schedule_ready(const struct thread *thread);
+/* Takes in every stop that is due, without waiting. 0 or negative. */
+int schedule_sweep(struct recorder *rec);
+/* Ends the current turn; its event is written once it is known who goes on. */
+void schedule_end_turn(struct recorder *rec, struct thread *thread);
+uint64_t schedule_now_ns(void); /* monotonic */
+
+/* preempt.c */
+/* Before the thread runs: its counter counts when something may have to end its turn. */
+int preempt_start(struct recorder *rec, struct thread *thread);
+/* Waits for a thread whose counter counts. */
+int preempt_wait(struct recorder *rec, struct thread *thread);
+/* At a tick, without a counter: whether the turn can end while the thread computes on. */
+int preempt_look(struct recorder *rec, struct thread *thread);
 
 /* recorder.c */
 int recorder_take(struct recorder *rec, struct thread *thread, int status);

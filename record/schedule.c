@@ -11,17 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../sandbox/spin.h"
 #include "../traces/error.h"
 
 #define YIELDS_BEFORE_LOOK 2
-#define SPIN_PATIENCE_NS \
-	10000000000ULL /* computation without a call while others who share its memory wait */
-#define SPIN_CODE_BYTES 1024
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 
-static uint64_t now_ns(void)
+uint64_t schedule_now_ns(void)
 {
 	struct timespec t;
 
@@ -42,7 +38,7 @@ static bool is_frozen(const struct thread *thread)
 	return thread->process->space->floating && thread->process->space->floating != thread->number;
 }
 
-static bool is_ready(const struct thread *thread)
+bool schedule_ready(const struct thread *thread)
 {
 	return thread->run == RUN_STOPPED && !thread->record->exiting && !is_frozen(thread) &&
 	       (!thread->process->ending || thread->stop_status != 0);
@@ -51,7 +47,7 @@ static bool is_ready(const struct thread *thread)
 bool schedule_others_ready(const struct recorder *rec, const struct thread *thread)
 {
 	for (const struct thread *t = rec->guests.first; t; t = t->next) {
-		if (t != thread && is_ready(t))
+		if (t != thread && schedule_ready(t))
 			return true;
 	}
 	return false;
@@ -167,24 +163,13 @@ int schedule_stopped(struct recorder *rec, pid_t tid, int status)
 	return 1;
 }
 
-static bool process_lives(const struct recorder *rec, const struct process *process)
+int schedule_sweep(struct recorder *rec)
 {
-	for (const struct thread *t = rec->guests.first; t; t = t->next) {
-		if (t->process == process)
-			return true;
-	}
-	return false;
-}
+	int r;
 
-int schedule_reap(struct recorder *rec, struct process *process)
-{
-	while (process_lives(rec, process)) {
-		int r = collect(rec, 0);
-
-		if (r < 0)
-			return r == -ECHILD ? 0 : r;
-	}
-	return 0;
+	while ((r = collect(rec, WNOHANG)) > 0)
+		;
+	return r == -ECHILD ? 0 : r;
 }
 
 /* True when the thread sleeps inside the kernel. */
@@ -209,7 +194,7 @@ static bool is_asleep(struct thread *thread)
 }
 
 /* Ends the current turn; the event is written once it is known who goes on. */
-static void end_turn(struct recorder *rec, struct thread *thread)
+void schedule_end_turn(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 
@@ -283,7 +268,7 @@ static struct thread *next_ready(const struct recorder *rec)
 	struct thread *wrapped = NULL;
 
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
-		if (!is_ready(t))
+		if (!schedule_ready(t))
 			continue;
 		if (t->number > rec->last_number)
 			return t;
@@ -313,58 +298,8 @@ static int pick(struct recorder *rec)
 	if (r < 0)
 		return r;
 	rec->current = next;
-	rec->slice_start_ns = now_ns();
+	rec->slice_start_ns = schedule_now_ns();
 	return 0;
-}
-
-/* Something other than this thread's own calls may make another thread that shares its memory runnable, or
- * send it a signal, while it computes. */
-static bool needs_counter(const struct recorder *rec, const struct thread *thread)
-{
-	if (!rec->use_counter || thread->record->in_call)
-		return false;
-	if (thread->process->timers)
-		return true;
-	if (thread->process->threads_count == 1 && thread->process->space->references == 1 &&
-	    !rec->objects_count)
-		return false;
-	for (const struct thread *t = rec->guests.first; t; t = t->next) {
-		if (t == thread || t->record->exiting)
-			continue;
-		if (t->process->space != thread->process->space && !rec->objects_count)
-			continue;
-		if (is_ready(t))
-			return true;
-		/* An untimed futex wait ends only by a call of somebody who runs. */
-		if (t->run == RUN_KERNEL && !(t->call.nr == 202 && t->call.args[3] == 0))
-			return true;
-	}
-	return false;
-}
-
-static int start_counter(struct recorder *rec, struct thread *thread)
-{
-	struct record_thread *own = thread->record;
-	bool needed = needs_counter(rec, thread);
-	int r;
-
-	if (!needed) {
-		if (own->counting)
-			counter_stop(thread->counter);
-		own->counting = false;
-		return 0;
-	}
-	if (!thread->counter) {
-		r = counter_open(thread->tid, &thread->counter);
-		if (r < 0) {
-			rec->use_counter = false;
-			return 0;
-		}
-	}
-	if (own->counting && own->no_event)
-		return counter_resume(thread->counter);
-	own->counting = true;
-	return counter_start(thread->counter, SLICE_BRANCHES);
 }
 
 static int resume(struct recorder *rec, struct thread *thread)
@@ -373,7 +308,7 @@ static int resume(struct recorder *rec, struct thread *thread)
 	int r;
 
 	if (own->request != PTRACE_LISTEN) {
-		r = start_counter(rec, thread);
+		r = preempt_start(rec, thread);
 		if (r < 0)
 			return r;
 	}
@@ -381,7 +316,7 @@ static int resume(struct recorder *rec, struct thread *thread)
 		thread->process->space->floating = 0;
 	if (!own->in_call && !own->no_event) {
 		own->boundary = thread->registers;
-		own->resumed_ns = now_ns();
+		own->resumed_ns = schedule_now_ns();
 		own->next_look_ns = 0;
 		own->lowest_ip = UINT64_MAX;
 		own->highest_ip = 0;
@@ -399,42 +334,6 @@ static int resume(struct recorder *rec, struct thread *thread)
 		      : own->in_call		    ? RUN_KERNEL
 						    : RUN_USER;
 	return r;
-}
-
-static int wait_counted(struct recorder *rec, struct thread *thread)
-{
-	struct record_thread *own = thread->record;
-	int status, r = cut_wait(thread->tid, thread->counter, &status);
-
-	(void)rec;
-	if (r < 0)
-		return r;
-	thread->run = RUN_STOPPED;
-	if (r == 0) {
-		thread->stop_status = status;
-		return 0;
-	}
-	while ((r = collect(rec, WNOHANG)) > 0)
-		;
-	if (r < 0 && r != -ECHILD)
-		return r;
-	if (!schedule_others_ready(rec, thread)) {
-		thread->run = RUN_USER;
-		r = stop_resume(thread, PTRACE_CONT, 0);
-		return r == SWORN_EGONE ? 0 : r;
-	}
-	r = cut_choose(thread->tid, guest_memory(thread), thread->counter, &own->position, &status);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		thread->stop_status = status;
-		return 0;
-	}
-	thread->registers = own->position.registers;
-	own->cut = true;
-	schedule_resume(thread, PTRACE_CONT, 0);
-	end_turn(rec, thread);
-	return 0;
 }
 
 /* The thread may sleep in its call while others could run: watch it until it stops or sleeps. */
@@ -459,7 +358,7 @@ static int wait_asleep(struct recorder *rec, struct thread *thread)
 				thread->run = RUN_STOPPED;
 				return 0;
 			}
-			end_turn(rec, thread);
+			schedule_end_turn(rec, thread);
 			return 0;
 		}
 		sched_yield();
@@ -471,110 +370,12 @@ static bool others_alive(const struct recorder *rec, const struct thread *thread
 	return rec->guests.first != thread || thread->next != NULL;
 }
 
-static bool maps_shared(const struct space *space)
-{
-	for (size_t i = 0; i < space->table.count; i++) {
-		if (space->table.entries[i].backing == BACKING_SHARED)
-			return true;
-	}
-	return false;
-}
-
-/* Another thread that this one may be spinning on, or race with, waits for its turn. */
-static bool keeps_others_waiting(const struct recorder *rec, const struct thread *thread)
-{
-	for (const struct thread *t = rec->guests.first; t; t = t->next) {
-		if (t == thread || !is_ready(t))
-			continue;
-		if (t->process->space == thread->process->space ||
-		    (maps_shared(t->process->space) && maps_shared(thread->process->space)))
-			return true;
-	}
-	return false;
-}
-
-/* Takes the CPU from a thread that computes on. Nobody else sees its memory, so how far it came since its last event makes
- * no difference to anyone: the turn ends as if it had not run since. */
-static void float_away(struct recorder *rec, struct thread *thread)
-{
-	thread->record->no_event = true;
-	thread->process->space->floating = thread->number;
-	schedule_resume(thread, PTRACE_CONT, 0);
-	end_turn(rec, thread);
-}
-
-/* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
- * can end; when it goes on without a call for too long, nothing but a counter could help. */
-static int look_for_spin(struct recorder *rec, struct thread *thread)
-{
-	struct record_thread *own = thread->record;
-	bool shared;
-	int status, r = 0;
-
-	while ((r = collect(rec, WNOHANG)) > 0)
-		;
-	if ((r < 0 && r != -ECHILD) || thread->run != RUN_USER)
-		return r == -ECHILD ? 0 : r;
-	shared = keeps_others_waiting(rec, thread);
-	if ((shared || own->held.signal) && now_ns() < own->next_look_ns)
-		return 0;
-	if (!shared && !own->held.signal && !schedule_others_ready(rec, thread))
-		return 0;
-	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
-		return 0;
-	do
-		r = stop_wait(thread, &status);
-	while (r == -EINTR);
-	if (r < 0)
-		return r;
-	thread->run = RUN_STOPPED;
-	if (stop_kind(status) != STOP_INTERRUPT) {
-		thread->stop_status = status;
-		return 0;
-	}
-	if (!shared && !own->held.signal) {
-		float_away(rec, thread);
-		return 0;
-	}
-	r = stop_get_registers(thread);
-	if (r == 0)
-		r = spin_find(&rec->guests, thread, &status);
-	if (r < 0)
-		return r == SWORN_EGONE ? 0 : r;
-	if (r == 1) {
-		thread->stop_status = status;
-		return 0;
-	}
-	own->no_event = true;
-	schedule_resume(thread, PTRACE_CONT, 0);
-	if (r == 0) {
-		own->position = (struct position){ .kind = TURN_SPIN, .registers = thread->registers };
-		own->position.registers.orig_rax = (uint64_t)-1;
-		own->cut = true;
-		own->no_event = false;
-		end_turn(rec, thread);
-		return own->held.signal ? record_held_here(rec, thread) : 0;
-	}
-	if (thread->registers.rip < own->lowest_ip)
-		own->lowest_ip = thread->registers.rip;
-	if (thread->registers.rip > own->highest_ip)
-		own->highest_ip = thread->registers.rip;
-	/* Looking costs: the longer it computes, the less often. */
-	own->next_look_ns = now_ns() + (now_ns() - own->resumed_ns) / 2;
-	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
-	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES ||
-	    now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
-		return 0;
-	rec->status = "needs_pmu";
-	return SWORN_ENEEDSPMU;
-}
-
 static int wait_current(struct recorder *rec, struct thread *thread)
 {
 	int status, r;
 
 	if (thread->run == RUN_USER && thread->record->counting)
-		return wait_counted(rec, thread);
+		return preempt_wait(rec, thread);
 	if (thread->run == RUN_KERNEL && thread->record->blocks &&
 	    (others_alive(rec, thread) || thread->call.nr == NR_EXECVE ||
 	     thread->call.nr == NR_EXECVEAT)) {
@@ -592,9 +393,8 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 		/* The ticker: a call that was not expected to sleep may wait for another guest. */
 		if (thread->run == RUN_KERNEL)
 			thread->record->blocks = true;
-		return thread->run == RUN_USER && !thread->record->counting
-			       ? look_for_spin(rec, thread)
-			       : 0;
+		return thread->run == RUN_USER && !thread->record->counting ? preempt_look(rec, thread)
+									    : 0;
 	}
 	if (r < 0)
 		return r;
@@ -606,7 +406,7 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 static bool slice_over(const struct recorder *rec, const struct thread *thread)
 {
 	return !thread->record->in_call && !thread->record->no_event &&
-	       now_ns() - rec->slice_start_ns >= SLICE_NS;
+	       schedule_now_ns() - rec->slice_start_ns >= SLICE_NS;
 }
 
 /* One step of the current thread's turn; 1 when its stop is in thread->stop_status. */
@@ -619,7 +419,7 @@ static int advance(struct recorder *rec, struct thread *thread)
 	if (thread->run == RUN_STOPPED) {
 		if (thread->record->request == PTRACE_LISTEN) {
 			r = resume(rec, thread);
-			end_turn(rec, thread);
+			schedule_end_turn(rec, thread);
 			return r;
 		}
 		if (slice_over(rec, thread)) {
@@ -627,15 +427,15 @@ static int advance(struct recorder *rec, struct thread *thread)
 				;
 			if (r < 0 && r != -ECHILD)
 				return r;
-			rec->slice_start_ns = now_ns();
+			rec->slice_start_ns = schedule_now_ns();
 			if (rec->current == thread && schedule_others_ready(rec, thread))
-				end_turn(rec, thread);
+				schedule_end_turn(rec, thread);
 			return 0;
 		}
 		return resume(rec, thread);
 	}
 	if (thread->run == RUN_LISTEN || thread->record->exiting) {
-		end_turn(rec, thread);
+		schedule_end_turn(rec, thread);
 		return 0;
 	}
 	return wait_current(rec, thread);

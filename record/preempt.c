@@ -1,0 +1,193 @@
+/* Ending the turn of a thread that computes on: by its counter, by a spin that repeats, or by taking the CPU
+ * from memory that nobody else sees. */
+#include <errno.h>
+#include <sys/ptrace.h>
+
+#include "../sandbox/spin.h"
+#include "../traces/error.h"
+#include "recorder.h"
+
+#define SPIN_PATIENCE_NS 10000000000ULL
+#define SPIN_CODE_BYTES 1024
+
+/* Something other than this thread's own calls may make another thread that shares its memory runnable, or
+ * send it a signal, while it computes. */
+static bool needs_counter(const struct recorder *rec, const struct thread *thread)
+{
+	if (!rec->use_counter || thread->record->in_call)
+		return false;
+	if (thread->process->timers)
+		return true;
+	if (thread->process->threads_count == 1 && thread->process->space->references == 1 &&
+	    !rec->objects_count)
+		return false;
+	for (const struct thread *t = rec->guests.first; t; t = t->next) {
+		if (t == thread || t->record->exiting)
+			continue;
+		if (t->process->space != thread->process->space && !rec->objects_count)
+			continue;
+		if (schedule_ready(t))
+			return true;
+		/* An untimed futex wait ends only by a call of somebody who runs. */
+		if (t->run == RUN_KERNEL && !(t->call.nr == 202 && t->call.args[3] == 0))
+			return true;
+	}
+	return false;
+}
+
+int preempt_start(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	bool needed = needs_counter(rec, thread);
+	int r;
+
+	if (!needed) {
+		if (own->counting)
+			counter_stop(thread->counter);
+		own->counting = false;
+		return 0;
+	}
+	if (!thread->counter) {
+		r = counter_open(thread->tid, &thread->counter);
+		if (r < 0) {
+			rec->use_counter = false;
+			return 0;
+		}
+	}
+	if (own->counting && own->no_event)
+		return counter_resume(thread->counter);
+	own->counting = true;
+	return counter_start(thread->counter, SLICE_BRANCHES);
+}
+
+int preempt_wait(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	int status, r = cut_wait(thread->tid, thread->counter, &status);
+
+	(void)rec;
+	if (r < 0)
+		return r;
+	thread->run = RUN_STOPPED;
+	if (r == 0) {
+		thread->stop_status = status;
+		return 0;
+	}
+	r = schedule_sweep(rec);
+	if (r < 0)
+		return r;
+	if (!schedule_others_ready(rec, thread)) {
+		thread->run = RUN_USER;
+		r = stop_resume(thread, PTRACE_CONT, 0);
+		return r == SWORN_EGONE ? 0 : r;
+	}
+	r = cut_choose(thread->tid, guest_memory(thread), thread->counter, &own->position, &status);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		thread->stop_status = status;
+		return 0;
+	}
+	thread->registers = own->position.registers;
+	own->cut = true;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	schedule_end_turn(rec, thread);
+	return 0;
+}
+
+static bool maps_shared(const struct space *space)
+{
+	for (size_t i = 0; i < space->table.count; i++) {
+		if (space->table.entries[i].backing == BACKING_SHARED)
+			return true;
+	}
+	return false;
+}
+
+/* Another thread that this one may be spinning on, or race with, waits for its turn. */
+static bool keeps_others_waiting(const struct recorder *rec, const struct thread *thread)
+{
+	for (const struct thread *t = rec->guests.first; t; t = t->next) {
+		if (t == thread || !schedule_ready(t))
+			continue;
+		if (t->process->space == thread->process->space ||
+		    (maps_shared(t->process->space) && maps_shared(thread->process->space)))
+			return true;
+	}
+	return false;
+}
+
+/* Takes the CPU from a thread that computes on. Nobody else sees its memory, so how far it came since its last event makes
+ * no difference to anyone: the turn ends as if it had not run since. */
+static void float_away(struct recorder *rec, struct thread *thread)
+{
+	thread->record->no_event = true;
+	thread->process->space->floating = thread->number;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	schedule_end_turn(rec, thread);
+}
+
+/* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
+ * can end; when it goes on without a call for too long, nothing but a counter could help. */
+int preempt_look(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	bool shared;
+	int status, r = 0;
+
+	r = schedule_sweep(rec);
+	if (r < 0 || thread->run != RUN_USER)
+		return r;
+	shared = keeps_others_waiting(rec, thread);
+	if ((shared || own->held.signal) && schedule_now_ns() < own->next_look_ns)
+		return 0;
+	if (!shared && !own->held.signal && !schedule_others_ready(rec, thread))
+		return 0;
+	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
+		return 0;
+	do
+		r = stop_wait(thread, &status);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	thread->run = RUN_STOPPED;
+	if (stop_kind(status) != STOP_INTERRUPT) {
+		thread->stop_status = status;
+		return 0;
+	}
+	if (!shared && !own->held.signal) {
+		float_away(rec, thread);
+		return 0;
+	}
+	r = stop_get_registers(thread);
+	if (r == 0)
+		r = spin_find(&rec->guests, thread, &status);
+	if (r < 0)
+		return r == SWORN_EGONE ? 0 : r;
+	if (r == 1) {
+		thread->stop_status = status;
+		return 0;
+	}
+	own->no_event = true;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	if (r == 0) {
+		own->position = (struct position){ .kind = TURN_SPIN, .registers = thread->registers };
+		own->position.registers.orig_rax = (uint64_t)-1;
+		own->cut = true;
+		own->no_event = false;
+		schedule_end_turn(rec, thread);
+		return own->held.signal ? record_held_here(rec, thread) : 0;
+	}
+	if (thread->registers.rip < own->lowest_ip)
+		own->lowest_ip = thread->registers.rip;
+	if (thread->registers.rip > own->highest_ip)
+		own->highest_ip = thread->registers.rip;
+	/* Looking costs: the longer it computes, the less often. */
+	own->next_look_ns = schedule_now_ns() + (schedule_now_ns() - own->resumed_ns) / 2;
+	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
+	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES ||
+	    schedule_now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
+		return 0;
+	rec->status = "needs_pmu";
+	return SWORN_ENEEDSPMU;
+}
