@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "../traces/error.h"
 #include "recorder.h"
@@ -98,25 +96,6 @@ static int emit_shared_word(struct recorder *rec, const struct robust_word *word
 		}
 	}
 	return 0;
-}
-
-static bool is_zombie(pid_t tid)
-{
-	char path[64], text[256], *state;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return true;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return true;
-	text[n] = '\0';
-	state = strrchr(text, ')');
-	return state && (state[2] == 'Z' || state[2] == 'X');
 }
 
 /* Another thread of the process is in exec: the kernel ends all others on its behalf. */
@@ -265,7 +244,7 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		int reaped, got = waitpid(thread->tid, &reaped, __WALL | WNOHANG);
 		pid_t tid = thread->tid;
 
-		if (got == tid || is_zombie(tid)) {
+		if (got == tid || stop_is_over(tid)) {
 			/* The next stop under a leader's tid may already be that of the thread that took it over in exec. */
 			r = finish_exit(rec, thread, (uint32_t)status);
 			return r == 0 && got == tid && WIFSTOPPED(reaped)

@@ -1,12 +1,10 @@
 /* Threads and processes that end. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "../sandbox/register.h"
 #include "../traces/error.h"
@@ -31,25 +29,6 @@ static int check_cause(struct replayer *rep, struct thread *thread)
 	return SWORN_EFORMAT;
 }
 
-static bool is_zombie(pid_t tid)
-{
-	char path[64], text[256], *state;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return true;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return true;
-	text[n] = '\0';
-	state = strrchr(text, ')');
-	return state && (state[2] == 'Z' || state[2] == 'X');
-}
-
 /* Ends one thread of several: a real exit from the call page. */
 static int end_thread(struct thread *thread)
 {
@@ -70,7 +49,7 @@ static int end_thread(struct thread *thread)
 			return 0;
 		if (got == thread->tid)
 			r = stop_resume(thread, PTRACE_CONT, 0);
-		else if (thread->tid == thread->process->leader && is_zombie(thread->tid))
+		else if (thread->tid == thread->process->leader && stop_is_over(thread->tid))
 			return 0; /* a leader waits for its threads before it can be reaped */
 		else if (got < 0 && errno != EINTR)
 			return 0;

@@ -1,10 +1,13 @@
 #include "stop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../traces/error.h"
 #include "domain.h"
@@ -63,6 +66,25 @@ int stop_siginfo(struct thread *thread, uint8_t ret_siginfo[SIGINFO_BYTES])
 		return errno == ESRCH ? SWORN_EGONE : -errno;
 	memcpy(ret_siginfo, &info, SIGINFO_BYTES);
 	return 0;
+}
+
+bool stop_is_over(pid_t tid)
+{
+	char path[64], text[256], *state;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return true;
+	text[n] = '\0';
+	state = strrchr(text, ')');
+	return state && (state[2] == 'Z' || state[2] == 'X');
 }
 
 int stop_get_registers(struct thread *thread)

@@ -32,6 +32,9 @@ int stop_message(struct thread *thread, unsigned long *ret_message);
 /* Siginfo of a signal stop. */
 int stop_siginfo(struct thread *thread, uint8_t ret_siginfo[SIGINFO_BYTES]);
 
+/* True when the thread runs no more: a zombie (a leader whose threads live on stays one), or gone. */
+bool stop_is_over(pid_t tid);
+
 /* Reads the registers into thread->registers; writes them from there. */
 int stop_get_registers(struct thread *thread);
 int stop_set_registers(struct thread *thread);
