@@ -127,38 +127,11 @@ static void float_away(struct recorder *rec, struct thread *thread)
 	schedule_end_turn(rec, thread);
 }
 
-/* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
- * can end; when it goes on without a call for too long, nothing but a counter could help. */
-int preempt_look(struct recorder *rec, struct thread *thread)
+int preempt_here(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
-	bool shared;
-	int status, r = 0;
+	int status, r;
 
-	r = schedule_sweep(rec);
-	if (r < 0 || thread->run != RUN_USER)
-		return r;
-	shared = keeps_others_waiting(rec, thread);
-	if ((shared || own->held.signal) && schedule_now_ns() < own->next_look_ns)
-		return 0;
-	if (!shared && !own->held.signal && !schedule_others_ready(rec, thread))
-		return 0;
-	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
-		return 0;
-	do
-		r = stop_wait(thread, &status);
-	while (r == -EINTR);
-	if (r < 0)
-		return r;
-	thread->run = RUN_STOPPED;
-	if (stop_kind(status) != STOP_INTERRUPT) {
-		thread->stop_status = status;
-		return 0;
-	}
-	if (!shared && !own->held.signal) {
-		float_away(rec, thread);
-		return 0;
-	}
 	r = stop_get_registers(thread);
 	if (r == 0)
 		r = spin_find(&rec->guests, thread, &status);
@@ -176,7 +149,7 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 		own->cut = true;
 		own->no_event = false;
 		schedule_end_turn(rec, thread);
-		return own->held.signal ? record_held_here(rec, thread) : 0;
+		return own->held_count > 0 ? record_held_here(rec, thread) : 0;
 	}
 	if (thread->registers.rip < own->lowest_ip)
 		own->lowest_ip = thread->registers.rip;
@@ -190,4 +163,39 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 		return 0;
 	rec->status = "needs_pmu";
 	return SWORN_ENEEDSPMU;
+}
+
+/* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
+ * can end; when it goes on without a call for too long, nothing but a counter could help. */
+int preempt_look(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	bool shared;
+	int status, r = 0;
+
+	r = schedule_sweep(rec);
+	if (r < 0 || thread->run != RUN_USER)
+		return r;
+	shared = keeps_others_waiting(rec, thread);
+	if ((shared || own->held_count > 0) && schedule_now_ns() < own->next_look_ns)
+		return 0;
+	if (!shared && own->held_count == 0 && !schedule_others_ready(rec, thread))
+		return 0;
+	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
+		return 0;
+	do
+		r = stop_wait(thread, &status);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	thread->run = RUN_STOPPED;
+	if (stop_kind(status) != STOP_INTERRUPT) {
+		thread->stop_status = status;
+		return 0;
+	}
+	if (!shared && own->held_count == 0) {
+		float_away(rec, thread);
+		return 0;
+	}
+	return preempt_here(rec, thread);
 }

@@ -143,7 +143,7 @@ int record_entry(struct recorder *rec, struct thread *thread)
 	r = guest_enter_call(thread);
 	if (r < 0)
 		return r;
-	if (own->held.signal)
+	if (own->held_count > 0)
 		return record_held(rec, thread);
 	row = thread->call.row;
 	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)

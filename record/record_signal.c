@@ -14,6 +14,8 @@
 
 #define RED_ZONE_BYTES 128
 #define FRAME_BYTES_MAX 65536
+#define FIRST_REALTIME_SIGNAL 32
+#define HOLD_NS 50000000ULL /* before a held signal makes us look for a spin */
 #define SCRATCH (CALL_PAGE + 2048) /* inside the call page, never hashed */
 
 static void emit_registers(struct event *event, struct thread *thread, uint8_t *vector)
@@ -147,6 +149,15 @@ static int enter_handler(struct thread *thread, int signal)
 	return 1;
 }
 
+/* The first held signal becomes pending again: the stop it makes is at the boundary where the thread stands. */
+static int raise_held(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+
+	own->held_raised = true;
+	return syscall(SYS_tkill, thread->tid, own->held[0].signal) < 0 ? SWORN_EGONE : 0;
+}
+
 static int handle(struct recorder *rec, struct thread *thread, struct event *event)
 {
 	static uint8_t vector[VECTOR_BYTES_MAX];
@@ -181,7 +192,9 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	range.length = frame_end(thread, before, frame) - frame;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	r = capture_range(rec, thread, &range);
-	return r < 0 ? r : capture_emit(rec, thread, event);
+	if (r == 0)
+		r = capture_emit(rec, thread, event);
+	return r == 0 && own->held_count > 0 && !own->held_raised ? raise_held(thread) : r;
 }
 
 static int die(struct recorder *rec, struct thread *thread, struct event *event)
@@ -208,6 +221,31 @@ static int die(struct recorder *rec, struct thread *thread, struct event *event)
 	return r;
 }
 
+/* Keeps the signal back. One that is held already merges with it, as it would while pending (signal(7)); then, at the
+ * latest, the thread may be spinning until its handler has run. */
+static int hold(struct recorder *rec, struct thread *thread, const struct event *event)
+{
+	struct record_thread *own = thread->record;
+	int signal = signal_number(event->signal.siginfo);
+	struct held_signal *held = &own->held[own->held_count];
+
+	own->no_event = true;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	for (unsigned int i = 0; i < own->held_count; i++) {
+		uint64_t now = schedule_now_ns();
+
+		if (own->held[i].signal != signal || signal >= FIRST_REALTIME_SIGNAL)
+			continue;
+		return now < own->next_look_ns || now - own->resumed_ns < HOLD_NS ? 0 : preempt_here(rec, thread);
+	}
+	if (own->held_count == HELD_SIGNALS_MAX)
+		return SWORN_ELIMIT;
+	held->signal = signal;
+	memcpy(held->siginfo, event->signal.siginfo, SIGINFO_BYTES);
+	own->held_count++;
+	return 0;
+}
+
 /* The signal came inside computation and nothing says where that is: a handler waits for the next
  * call; death does not wait, and the checkpoint leaves out what is not known. */
 static int take_unplaced(struct recorder *rec, struct thread *thread, struct event *event,
@@ -217,13 +255,8 @@ static int take_unplaced(struct recorder *rec, struct thread *thread, struct eve
 	int signal = signal_number(event->signal.siginfo);
 	int r;
 
-	if (effect == EFFECT_HANDLE) {
-		own->held.signal = signal;
-		memcpy(own->held.siginfo, event->signal.siginfo, SIGINFO_BYTES);
-		own->no_event = true;
-		schedule_resume(thread, PTRACE_CONT, 0);
-		return 0;
-	}
+	if (effect == EFFECT_HANDLE)
+		return hold(rec, thread, event);
 	own->uncertain = true;
 	thread->unplaced = true;
 	r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
@@ -264,12 +297,13 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 	siginfo_t info;
 	int r;
 
-	if (own->held.signal == signal && thread->stand == STAND_BOUNDARY && own->held_raised) {
-		memcpy(&info, own->held.siginfo, sizeof(info));
+	if (own->held_raised && own->held[0].signal == signal && thread->stand == STAND_BOUNDARY) {
+		memcpy(&info, own->held[0].siginfo, sizeof(info));
 		if (ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info) < 0)
 			return SWORN_EGONE;
-		own->held.signal = 0;
 		own->held_raised = false;
+		own->held_count--;
+		memmove(own->held, own->held + 1, own->held_count * sizeof(own->held[0]));
 	}
 	r = stop_siginfo(thread, event.signal.siginfo);
 	if (r < 0)
@@ -313,19 +347,16 @@ int record_held(struct recorder *rec, struct thread *thread)
 	if (r < 0)
 		return r;
 	thread->stand = STAND_BOUNDARY;
-	thread->record->held_raised = true;
-	if (syscall(SYS_tkill, thread->tid, thread->record->held.signal) < 0)
-		return SWORN_EGONE;
 	schedule_resume(thread, PTRACE_CONT, 0);
-	return record_event(rec, &event);
+	r = raise_held(thread);
+	return r < 0 ? r : record_event(rec, &event);
 }
 
 int record_held_here(struct recorder *rec, struct thread *thread)
 {
-	thread->stand = STAND_BOUNDARY;
-	thread->record->held_raised = true;
 	(void)rec;
-	return syscall(SYS_tkill, thread->tid, thread->record->held.signal) < 0 ? SWORN_EGONE : 0;
+	thread->stand = STAND_BOUNDARY;
+	return raise_held(thread);
 }
 
 int record_sigreturn(struct recorder *rec, struct thread *thread)

@@ -35,8 +35,9 @@ struct robust_word {
 };
 
 /* A signal that came where no event can stand; delivered at the next boundary. */
+#define HELD_SIGNALS_MAX 64
 struct held_signal {
-	int signal; /* 0 = none */
+	int signal;
 	uint8_t siginfo[SIGINFO_BYTES];
 };
 
@@ -56,8 +57,9 @@ struct record_thread {
 	bool cut;	 /* its turn was cut at `position` */
 	struct position position;
 	struct capture capture;
-	struct held_signal held;
-	bool held_raised;		  /* it was raised again and comes back as a stop */
+	struct held_signal held[HELD_SIGNALS_MAX]; /* in order of arrival */
+	unsigned int held_count;
+	bool held_raised; /* the first of them was raised again and comes back as a stop */
 	struct registers boundary;	  /* registers when it was last resumed from a boundary */
 	uint64_t resumed_ns;		  /* when that was, monotonic */
 	uint64_t next_look_ns;		  /* when to look again whether it spins */
@@ -137,6 +139,8 @@ int preempt_start(struct recorder *rec, struct thread *thread);
 int preempt_wait(struct recorder *rec, struct thread *thread);
 /* At a tick, without a counter: whether the turn can end while the thread computes on. */
 int preempt_look(struct recorder *rec, struct thread *thread);
+/* The same for a thread that stands stopped inside computation, at a stop that is no event. */
+int preempt_here(struct recorder *rec, struct thread *thread);
 
 /* recorder.c */
 int recorder_take(struct recorder *rec, struct thread *thread, int status);

@@ -132,6 +132,7 @@ static void a_fork_has_copies_that_change_on_their_own(void **state)
 	assert_int_equal(child->stack.size, 100);
 	assert_int_equal(child->process->space->brk, AT + PAGE);
 	assert_int_equal(mapping_remove(&child->process->space->table, AT, AT + PAGE), 0);
+	assert_int_equal(child->process->signals->actions[SIGUSR1 - 1].handler, HANDLER);
 	child->process->signals->actions[SIGUSR1 - 1].handler = 0;
 	assert_non_null(mapping_find(table_of(first), AT));
 	assert_null(mapping_find(table_of(child), AT));
@@ -390,6 +391,11 @@ static void asking_for_the_signal_state_changes_nothing(void **state)
 	enter(thread, SYS_rt_sigaction, SIGUSR1, 0, at);
 	assert_int_equal(guest_finish_call(thread, 0), 0);
 	enter(thread, SYS_rt_sigprocmask, SIG_SETMASK, 0, at);
+	assert_int_equal(guest_finish_call(thread, 0), 0);
+	/* Nor what the call before had read. */
+	enter(thread, SYS_rt_sigprocmask, SIG_SETMASK, at, 0);
+	assert_int_equal(guest_finish_call(thread, -EINVAL), 0);
+	enter(thread, SYS_rt_sigprocmask, SIG_BLOCK, 0, at);
 	assert_int_equal(guest_finish_call(thread, 0), 0);
 	enter(thread, SYS_sigaltstack, 0, at, 0);
 	assert_int_equal(guest_finish_call(thread, 0), 0);

@@ -54,9 +54,8 @@ static void body_of_every_kind(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || filter_install(&filter))
 		_exit(1);
 	syscall(SYS_getppid);
-	if (syscall(SYS_fork) == 0)
-		_exit(0);
-	_exit(7);
+	/* Without the library, which may have calls of its own to make (under sanitizers it has). */
+	syscall(SYS_exit_group, syscall(SYS_fork) == 0 ? 0 : 7);
 }
 
 static void a_real_child_makes_the_stops_in_order(void **state)
@@ -136,6 +135,38 @@ static void a_guest_that_is_gone_is_said_to_be_gone(void **state)
 	assert_int_equal(stop_siginfo(traced.thread, siginfo), SWORN_EGONE);
 	assert_int_equal(stop_get_registers(traced.thread), SWORN_EGONE);
 	assert_int_equal(stop_set_registers(traced.thread), SWORN_EGONE);
+	guests_release(&traced.guests);
+}
+
+/* The name of a thread stands in front of its state and may hold anything. */
+static void body_with_a_strange_name(void)
+{
+	prctl(PR_SET_NAME, "a) Z (b");
+	__asm__ volatile("int3");
+	body_that_waits();
+}
+
+static void a_thread_is_over_as_a_zombie_and_when_it_is_reaped(void **state)
+{
+	struct traced traced;
+	pid_t tid;
+	siginfo_t info;
+
+	(void)state;
+	traced_start(&traced, body_with_a_strange_name);
+	tid = traced.thread->tid;
+	traced_ready(&traced);
+	assert_false(stop_is_over(tid));
+	assert_int_equal(stop_resume(traced.thread, PTRACE_CONT, 0), 0);
+	assert_false(stop_is_over(tid));
+	assert_int_equal(kill(tid, SIGKILL), 0);
+	assert_int_equal(stop_kind(traced_wait(&traced)), STOP_EXIT);
+	assert_false(stop_is_over(tid));
+	assert_int_equal(stop_resume(traced.thread, PTRACE_CONT, 0), 0);
+	assert_int_equal(waitid(P_PID, (id_t)tid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(stop_is_over(tid));
+	assert_int_equal(stop_kind(traced_wait(&traced)), STOP_GONE);
+	assert_true(stop_is_over(tid));
 	guests_release(&traced.guests);
 }
 
@@ -293,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_real_child_makes_the_stops_in_order),
 		cmocka_unit_test(an_interrupt_and_a_job_control_stop_are_told_apart),
 		cmocka_unit_test(a_guest_that_is_gone_is_said_to_be_gone),
+		cmocka_unit_test(a_thread_is_over_as_a_zombie_and_when_it_is_reaped),
 		cmocka_unit_test(a_call_injected_by_trap_runs_and_leaves_the_registers),
 		cmocka_unit_test(a_call_injected_by_syscall_stops_runs_and_leaves_the_registers),
 		cmocka_unit_test(a_call_that_the_guest_was_about_to_make_is_cancelled),
