@@ -90,6 +90,7 @@ int preempt_wait(struct recorder *rec, struct thread *thread)
 	}
 	thread->registers = own->position.registers;
 	own->cut = true;
+	own->computing = false;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	schedule_end_turn(rec, thread);
 	return 0;
@@ -147,6 +148,7 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 		own->position = (struct position){ .kind = TURN_SPIN, .registers = thread->registers };
 		own->position.registers.orig_rax = (uint64_t)-1;
 		own->cut = true;
+		own->computing = false;
 		own->no_event = false;
 		schedule_end_turn(rec, thread);
 		return own->held_count > 0 ? record_held_here(rec, thread) : 0;
@@ -159,8 +161,12 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	own->next_look_ns = schedule_now_ns() + (schedule_now_ns() - own->resumed_ns) / 2;
 	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
 	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES ||
-	    schedule_now_ns() - own->resumed_ns < SPIN_PATIENCE_NS)
+	    schedule_now_ns() - own->resumed_ns < SPIN_PATIENCE_NS) {
+		if (rec->current == thread && schedule_others_ready(rec, thread) &&
+		    !keeps_others_waiting(rec, thread))
+			float_away(rec, thread);
 		return 0;
+	}
 	rec->status = "needs_pmu";
 	return SWORN_ENEEDSPMU;
 }

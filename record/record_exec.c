@@ -304,6 +304,8 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 		/* The first exec was called by the recorder's own code, which replay does not have. */
 		event.ip = event.registers_hash = 0;
 		memset(event.args, 0, sizeof(event.args));
+		for (size_t i = 0; i < thread->record->capture.count; i++)
+			thread->record->capture.items[i].address = 0;
 	}
 	r = end_siblings(rec, thread);
 	if (r == 0 && !first)

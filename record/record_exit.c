@@ -208,6 +208,16 @@ static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t sta
 	return r;
 }
 
+/* The thread of the process that was running its own code, or lost the CPU in it: at a point without a name. */
+static struct thread *find_computing(const struct process *process)
+{
+	for (struct thread *t = process->threads; t; t = t->sibling) {
+		if (t->record->computing)
+			return t;
+	}
+	return NULL;
+}
+
 int record_exit_stop(struct recorder *rec, struct thread *thread)
 {
 	struct process *process = thread->process;
@@ -220,13 +230,13 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		return r;
 	if (stop_message(thread, &status) < 0)
 		status = 0;
-	if (!own->own_exit && !grouped &&
-	    (thread->run == RUN_USER || process->space->floating == thread->number))
-		own->uncertain = true;
-	thread->unplaced = own->uncertain;
 	if (!own->own_exit && !grouped && !process->checkpointed) {
-		/* SIGKILL takes the whole process. */
-		r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
+		/* SIGKILL takes the whole process, wherever one of its threads was computing. */
+		struct thread *computing = find_computing(process);
+
+		if (computing)
+			computing->unplaced = computing->record->uncertain = true;
+		r = record_checkpoint(rec, computing ? computing : thread, CHECKPOINT_EXIT);
 		if (r < 0)
 			return r;
 	}

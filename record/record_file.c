@@ -27,13 +27,20 @@ static struct shared_object *find_object(const struct recorder *rec, const struc
 }
 
 /* Where the bytes went: the call's own offset, or the file position that it left behind (proc(5), fdinfo). */
-static uint64_t written_offset(const struct thread *thread, int fd, uint64_t length)
+static uint64_t written_offset(struct thread *thread, int fd, uint64_t length)
 {
 	const struct call *call = &thread->call;
 	char path[64];
 	uint64_t position = 0;
 	FILE *file;
 
+	if ((call->nr == SYS_copy_file_range || call->nr == SYS_splice) && call->args[3] != 0) {
+		if (guest_read(thread, call->args[3], &position, sizeof(position)) != sizeof(position))
+			return 0;
+		return position >= length ? position - length : 0; /* the kernel moved it on */
+	}
+	if (call->nr == SYS_fallocate)
+		return call->args[2];
 	if (call->nr == SYS_pwrite64 || call->nr == SYS_pwritev ||
 	    (call->nr == SYS_pwritev2 && call->args[3] != UINT64_MAX))
 		return call->args[3];
@@ -104,8 +111,8 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 		guests_object_length(&rec->guests, object->number, object->length);
 		r = record_event(rec, &event);
 	}
-	event.result = result;
-	if (r == 0 && result > 0)
+	event.result = thread->call.nr == SYS_fallocate ? (int64_t)thread->call.args[3] : result;
+	if (r == 0 && event.result > 0)
 		r = emit_range(rec, thread, &event, file);
 	close(file);
 	return r;

@@ -15,7 +15,7 @@
 #define RED_ZONE_BYTES 128
 #define FRAME_BYTES_MAX 65536
 #define FIRST_REALTIME_SIGNAL 32
-#define HOLD_NS 50000000ULL /* before a held signal makes us look for a spin */
+#define HOLD_NS 50000000ULL	   /* before a held signal makes us look for a spin */
 #define SCRATCH (CALL_PAGE + 2048) /* inside the call page, never hashed */
 
 static void emit_registers(struct event *event, struct thread *thread, uint8_t *vector)
@@ -236,7 +236,9 @@ static int hold(struct recorder *rec, struct thread *thread, const struct event 
 
 		if (own->held[i].signal != signal || signal >= FIRST_REALTIME_SIGNAL)
 			continue;
-		return now < own->next_look_ns || now - own->resumed_ns < HOLD_NS ? 0 : preempt_here(rec, thread);
+		return now < own->next_look_ns || now - own->resumed_ns < HOLD_NS
+			       ? 0
+			       : preempt_here(rec, thread);
 	}
 	if (own->held_count == HELD_SIGNALS_MAX)
 		return SWORN_ELIMIT;

@@ -145,6 +145,8 @@ static int take_stop(struct recorder *rec, struct thread *thread, int status)
 	unsigned long message;
 	int r;
 
+	if (stop_kind(status) != STOP_EXIT && stop_kind(status) != STOP_GONE)
+		thread->record->computing = false;
 	switch (stop_kind(status)) {
 	case STOP_ENTRY:
 		r = stop_get_registers(thread);

@@ -52,17 +52,18 @@ struct record_thread {
 	bool exiting;	 /* EVENT_EXIT was seen */
 	bool own_exit;	 /* it called exit or exit_group, or got a fatal signal */
 	bool uncertain;	 /* ran unobserved when it was killed */
-	bool counting;	 /* its counter counts from its last event */
-	bool no_event;	 /* its last stop was no event: the count goes on */
-	bool cut;	 /* its turn was cut at `position` */
+	bool computing; /* resumed into its own code, and no event since: at a point without a name */
+	bool counting; /* its counter counts from its last event */
+	bool no_event; /* its last stop was no event: the count goes on */
+	bool cut;      /* its turn was cut at `position` */
 	struct position position;
 	struct capture capture;
 	struct held_signal held[HELD_SIGNALS_MAX]; /* in order of arrival */
 	unsigned int held_count;
-	bool held_raised; /* the first of them was raised again and comes back as a stop */
-	struct registers boundary;	  /* registers when it was last resumed from a boundary */
-	uint64_t resumed_ns;		  /* when that was, monotonic */
-	uint64_t next_look_ns;		  /* when to look again whether it spins */
+	bool held_raised;	   /* the first of them was raised again and comes back as a stop */
+	struct registers boundary; /* registers when it was last resumed from a boundary */
+	uint64_t resumed_ns;	   /* when that was, monotonic */
+	uint64_t next_look_ns;	   /* when to look again whether it spins */
 	uint64_t lowest_ip, highest_ip;	  /* where it was found computing since */
 	int stat_fd;			  /* /proc/TID/stat, -1 until first used */
 	struct robust_word *robust_words; /* what its death may write */

@@ -324,6 +324,8 @@ static int resume(struct recorder *rec, struct thread *thread)
 	r = stop_resume(thread, own->request, own->deliver);
 	own->deliver = 0;
 	own->no_event = false;
+	if (own->request != PTRACE_LISTEN)
+		own->computing = !own->in_call;
 	if (r == SWORN_EGONE) {
 		/* SIGKILL is on its way; what comes next is its exit stop. */
 		thread->run = RUN_KERNEL;

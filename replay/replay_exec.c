@@ -16,6 +16,8 @@ static void reap(pid_t tid)
 {
 	int status;
 
+	/* Its exit stop may have been seen already. */
+	ptrace(PTRACE_CONT, tid, NULL, NULL);
 	for (;;) {
 		pid_t r = waitpid(tid, &status, __WALL);
 

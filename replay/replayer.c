@@ -219,6 +219,9 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 		return SWORN_EFORMAT;
 	if (event->turn.end == TURN_SPIN) {
 		r = spin_reach(thread, event->registers, &status);
+		if (r == SWORN_EDIVERGED)
+			return diverge_number(rep, "position", event->registers->rip,
+					      thread->registers.rip);
 		return r == 1 ? describe_stop(rep, thread, status) : r;
 	}
 	if (!thread->counter)

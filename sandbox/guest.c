@@ -233,10 +233,12 @@ int guest_exec(struct guests *guests, struct thread *thread)
 	struct space *space = space_new();
 	struct signal_table *signals = signal_table_copy(process->signals);
 	struct unit *unit = unit_new(guests);
+	struct fd_cache *fds = fd_cache_new();
 
-	if (!space || !signals || !unit) {
+	if (!space || !signals || !unit || !fds) {
 		space_release(space);
 		signal_table_release(signals);
+		fd_cache_release(fds);
 		return -ENOMEM;
 	}
 	space_release(process->space);
@@ -252,7 +254,10 @@ int guest_exec(struct guests *guests, struct thread *thread)
 	thread->stack = (struct signal_stack){ 0 };
 	thread->clear_tid = 0;
 	thread->robust_list = 0;
-	return fd_cache_forget(process->fds);
+	/* A table shared with others is its own from here on (execve(2)). */
+	fd_cache_release(process->fds);
+	process->fds = fds;
+	return 0;
 }
 
 void guests_release(struct guests *guests)

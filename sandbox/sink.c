@@ -114,12 +114,12 @@ static uint64_t data_length(const struct call *call, const struct range *range, 
 
 	if (range->direction != DIRECTION_IN || range->arg != 1)
 		return 0;
+	/* The result of sendmmsg counts messages. */
+	if (arg->extent == EXTENT_MMSGHDR)
+		return range->trim == TRIM_MESSAGE && range->message <= left ? range->length : 0;
 	/* Vectors and headers are no data; what they point at is marked. */
-	if (arg->extent == EXTENT_IOVEC || arg->extent == EXTENT_MSGHDR ||
-	    arg->extent == EXTENT_MMSGHDR) {
-		if (range->trim != TRIM_STREAM && range->trim != TRIM_MESSAGE)
-			return 0;
-	}
+	if ((arg->extent == EXTENT_IOVEC || arg->extent == EXTENT_MSGHDR) && range->trim != TRIM_STREAM)
+		return 0;
 	return range->length < left ? range->length : left;
 }
 
@@ -136,7 +136,8 @@ int sink_update(struct sinks *sinks, uint32_t number, struct thread *thread, int
 		uint64_t length = data_length(call, &call->entry.ranges[i], left);
 		uint64_t address = call->entry.ranges[i].address;
 
-		left -= length;
+		if (call->row->args[1].extent != EXTENT_MMSGHDR)
+			left -= length;
 		while (length > 0) {
 			size_t want = length < SINK_CHUNK_BYTES ? (size_t)length : SINK_CHUNK_BYTES;
 			size_t got = guest_read(thread, address, sinks->chunk, want);

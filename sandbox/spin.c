@@ -127,7 +127,11 @@ int spin_reach(struct thread *thread, const struct registers *registers, int *re
 	if (same_registers(&thread->registers, registers))
 		return 0;
 	r = set_breakpoint(thread, registers->rip);
-	while (r == 0) {
+	for (unsigned int hits = 0; r == 0; hits++) {
+		if (hits == SPIN_HITS_MAX) {
+			set_breakpoint(thread, 0);
+			return SWORN_EDIVERGED;
+		}
 		siginfo_t info;
 
 		r = stop_resume(thread, PTRACE_CONT, 0);

@@ -8,6 +8,7 @@
 #include "guest.h"
 
 #define SPIN_STEPS_MAX 4096
+#define SPIN_HITS_MAX 4000000 /* passes of the point with other registers */
 
 /*
  * Record: the thread was interrupted inside computation, its registers are read. Steps it until they repeat. 0 when
@@ -16,7 +17,8 @@
  */
 int spin_find(const struct guests *guests, struct thread *thread, int *ret_status);
 
-/* Replay: runs the thread to where its registers are these. 0, or 1 when another stop came first. */
+/* Replay: runs the thread to where its registers are these. 0, 1 when another stop came first, or
+ * SWORN_EDIVERGED when it passed the point SPIN_HITS_MAX times with other registers. */
 int spin_reach(struct thread *thread, const struct registers *registers, int *ret_status);
 
 #endif
