@@ -19,6 +19,7 @@
 #include "../sandbox/host.h"
 #include "../sandbox/random.h"
 #include "../sandbox/register.h"
+#include "../sandbox/tsc.h"
 #include "../traces/digest.h"
 #include "../traces/error.h"
 #include "../traces/final.h"
@@ -459,6 +460,7 @@ static int prepare(struct recording *recording)
 		return SWORN_EHOST;
 	}
 	own_signals();
+	tsc_give_up();
 	return r;
 }
 

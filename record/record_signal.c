@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "../sandbox/register.h"
+#include "../sandbox/tsc.h"
 #include "../traces/error.h"
 #include "recorder.h"
 
@@ -64,7 +64,7 @@ static int take_trap(struct recorder *rec, struct thread *thread)
 		return 0;
 	}
 	event.registers_hash = registers_hash(&thread->registers);
-	event.trap.value = rec->virtual_clock ? record_clock_ns(rec) * 2 : __rdtsc();
+	event.trap.value = rec->virtual_clock ? record_clock_ns(rec) * 2 : tsc_read();
 	thread->registers.rax = (uint32_t)event.trap.value;
 	thread->registers.rdx = event.trap.value >> 32;
 	if (event.trap.kind == TRAP_RDTSCP)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../sandbox/host.h"
+#include "../sandbox/tsc.h"
 #include "../traces/error.h"
 #include "../traces/store.h"
 #include "replay.h"
@@ -269,6 +270,7 @@ static int check_and_play(struct run *run)
 	follow_cpu(reader_info(rep->reader));
 	rep->seed = reader_info(rep->reader)->seed;
 	rep->argv = reader_info(rep->reader)->argv;
+	tsc_give_up();
 	sigaction(SIGALRM, &tick, NULL);
 	setitimer(ITIMER_REAL, &second, NULL);
 	return play(run);

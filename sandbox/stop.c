@@ -12,6 +12,7 @@
 #include "../traces/error.h"
 #include "domain.h"
 #include "register.h"
+#include "tsc.h"
 
 enum stop_kind stop_kind(int status)
 {
@@ -37,6 +38,7 @@ int stop_signal(int status)
 
 int stop_resume(struct thread *thread, int request, int signal)
 {
+	tsc_settle();
 	if (ptrace((enum __ptrace_request)request, thread->tid, NULL, (void *)(long)signal) < 0)
 		return errno == ESRCH ? SWORN_EGONE : -errno;
 	return 0;
