@@ -29,13 +29,18 @@ static struct known *known_slot(const struct stat *status, uint64_t base)
 	return &known[(key >> 20) % KNOWN_SLOTS];
 }
 
-/* Compares the part of the file that the mapping shows: nothing else of the blob is used through it. */
+/* Compares the part of the file that the mapping shows: nothing else of the blob is used through it. Of a
+ * shared object everything is. */
 static bool same_bytes(int fd, uint64_t base, const struct mapping *mapping,
 		       const struct arena_blob *blob)
 {
 	static uint8_t buffer[COMPARE_BYTES];
 	uint64_t done = mapping->offset, end = mapping->offset + (mapping->end - mapping->start);
 
+	if (mapping->backing == BACKING_SHARED) {
+		done = 0;
+		end = blob->length;
+	}
 	if (end > blob->length)
 		end = blob->length;
 	while (done < end) {
@@ -108,6 +113,7 @@ int record_content(struct recorder *rec, int fd, struct mapping *mapping, uint64
 	}
 	mapping->offset = file_offset - base;
 	mapping->length = length;
+	shared_note_file(rec, mapping, &status, base);
 	slot = known_slot(&status, base);
 	if (slot->device == status.st_dev && slot->inode == status.st_ino && slot->base == base &&
 	    slot->size == length && arena_find(rec->guests.arena, slot->digest, &blob) == 1 &&

@@ -1,5 +1,6 @@
 /* Ordinary calls: what happens at their entry and at their return. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -180,6 +181,16 @@ static int capture_outputs(struct recorder *rec, struct thread *thread, int64_t 
 	return r;
 }
 
+/* Without a flags argument of its own an opening call always truncates, or keeps its flags in memory. */
+static bool may_truncate(const struct call *call)
+{
+	for (unsigned int i = 0; i < 6; i++) {
+		if (call->row->args[i].kind == ARG_FLAGS)
+			return call->args[i] & O_TRUNC;
+	}
+	return true;
+}
+
 /* The part of a return that only this call's kind knows. */
 static int finish(struct recorder *rec, struct thread *thread, int64_t result, struct event *event)
 {
@@ -209,7 +220,8 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 				return r;
 		}
 	}
-	if (rec->objects && (row->flags & (ROW_OUTPUT | ROW_WRITES_FILE)) && result >= 0) {
+	if (result >= 0 && (row->flags & ROW_OPENS ? may_truncate(&thread->call)
+						   : row->flags & (ROW_OUTPUT | ROW_WRITES_FILE))) {
 		r = record_file_write(rec, thread, result);
 		if (r < 0)
 			return r;
@@ -227,9 +239,7 @@ static void notice_random(struct recorder *rec, struct thread *thread, int64_t r
 {
 	struct fd_info info;
 
-	if (rec->random_devices || thread->call.row->result != RESULT_FD || result < 0)
-		return;
-	if (thread->call.nr != 2 && thread->call.nr != 257 && thread->call.nr != 437)
+	if (rec->random_devices || !(thread->call.row->flags & ROW_OPENS) || result < 0)
 		return;
 	info = fd_lookup(thread->process->fds, thread->tid, (int)result);
 	rec->random_devices = fd_is_random(&info);

@@ -1,7 +1,9 @@
-/* Writes by calls to files that guests have mapped shared: the mappings change with them. */
+/* Writes by calls to files that guests have mapped: the mappings change with them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,23 +13,52 @@
 
 #define CHUNK_BYTES 65536
 
-static int written_fd(const struct call *call)
+/* The descriptor of the file that the call changed, -1 when it names a path. */
+static int written_fd(const struct call *call, int64_t result)
 {
-	return (int)(call->nr == SYS_copy_file_range || call->nr == SYS_splice ? call->args[2]
-									       : call->args[0]);
+	switch (call->nr) {
+	case SYS_copy_file_range:
+	case SYS_splice: return (int)call->args[2];
+	case SYS_truncate: return -1;
+	default: return call->row->result == RESULT_FD ? (int)result : (int)call->args[0];
+	}
 }
 
-static struct shared_object *find_object(const struct recorder *rec, const struct fd_info *info)
+/* Opens the file that the call changed for reading: by its descriptor, or by its path as the guest sees it. */
+static int open_written(struct thread *thread, int fd)
 {
-	for (struct shared_object *o = rec->objects; o; o = o->next) {
-		if (o->device == info->device && o->inode == info->inode)
-			return o;
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+				.resolve = RESOLVE_IN_ROOT };
+	char name[PATH_BYTES_MAX], path[64], full[2 * PATH_BYTES_MAX];
+	ssize_t n;
+	int root, r;
+
+	if (fd >= 0) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
+		r = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		return r < 0 ? -errno : r;
 	}
-	return NULL;
+	n = (ssize_t)guest_read(thread, thread->call.args[0], name, sizeof(name));
+	if (n <= 0 || !memchr(name, 0, (size_t)n))
+		return -EFAULT;
+	snprintf(path, sizeof(path), "/proc/%d/cwd", thread->tid);
+	n = readlink(path, full, PATH_BYTES_MAX - 1);
+	if (n < 0)
+		return -errno;
+	snprintf(full + n, sizeof(full) - (size_t)n, "/%s", name);
+	snprintf(path, sizeof(path), "/proc/%d/root", thread->tid);
+	root = open(path, O_PATH | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	r = (int)syscall(SYS_openat2, root, name[0] == '/' ? name : full, &how, sizeof(how));
+	if (r < 0)
+		r = -errno;
+	close(root);
+	return r;
 }
 
 /* Where the bytes went: the call's own offset, or the file position that it left behind (proc(5), fdinfo). */
-static uint64_t written_offset(struct thread *thread, int fd, uint64_t length)
+static uint64_t written_offset(struct thread *thread, uint64_t length)
 {
 	const struct call *call = &thread->call;
 	char path[64];
@@ -39,12 +70,10 @@ static uint64_t written_offset(struct thread *thread, int fd, uint64_t length)
 			return 0;
 		return position >= length ? position - length : 0; /* the kernel moved it on */
 	}
-	if (call->nr == SYS_fallocate)
-		return call->args[2];
 	if (call->nr == SYS_pwrite64 || call->nr == SYS_pwritev ||
 	    (call->nr == SYS_pwritev2 && call->args[3] != UINT64_MAX))
 		return call->args[3];
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", thread->tid, fd);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", thread->tid, written_fd(call, 0));
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
@@ -54,14 +83,31 @@ static uint64_t written_offset(struct thread *thread, int fd, uint64_t length)
 	return position >= length ? position - length : 0;
 }
 
-static int emit_range(struct recorder *rec, struct thread *thread, struct event *event, int file)
+/* Which bytes a successful call changed besides the file's length: *ret_from to *ret_to. */
+static void written_range(struct thread *thread, int64_t result, uint64_t *ret_from, uint64_t *ret_to)
+{
+	const struct call *call = &thread->call;
+
+	*ret_from = *ret_to = 0;
+	if (call->nr == SYS_fallocate) {
+		*ret_from = call->args[2];
+		*ret_to = call->args[1] & ~(uint64_t)FALLOC_FL_KEEP_SIZE & ~(uint64_t)FALLOC_FL_PUNCH_HOLE
+				  ? UINT64_MAX /* what lies behind moves */
+				  : call->args[2] + call->args[3];
+	} else if (call->nr == SYS_ioctl) {
+		*ret_to = UINT64_MAX; /* cloned ranges */
+	} else if (call->row->result != RESULT_FD && result > 0) {
+		*ret_from = written_offset(thread, (uint64_t)result);
+		*ret_to = *ret_from + (uint64_t)result;
+	}
+}
+
+static int emit_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2])
 {
 	static uint8_t chunk[CHUNK_BYTES];
 	struct payload payload = { .arg = PAYLOAD_OBJECT, .direction = DIRECTION_OUT, .bytes = chunk };
-	uint64_t from = written_offset(thread, written_fd(&thread->call), (uint64_t)event->result);
-	uint64_t to = from + (uint64_t)event->result;
+	uint64_t from = range[0], to = range[1];
 
-	event->result = 0;
 	event->payloads = &payload;
 	event->payloads_count = 1;
 	while (from < to) {
@@ -81,39 +127,74 @@ static int emit_range(struct recorder *rec, struct thread *thread, struct event 
 	return 0;
 }
 
-int record_file_write(struct recorder *rec, struct thread *thread, int64_t result)
+/* The object's file changed: its length, and what the call wrote. */
+static int emit_change(struct recorder *rec, struct thread *thread, struct shared_object *object,
+		       int64_t result, int file)
 {
-	int fd = written_fd(&thread->call);
-	struct fd_info info = fd_lookup(thread->process->fds, thread->tid, fd);
 	struct event event = { .kind = EVENT_MEMORY, .thread = thread->number };
-	struct shared_object *object;
 	struct stat status;
-	char path[64];
-	int file, r = 0;
+	uint64_t range[2];
+	bool shorter;
+	int r = 0;
 
-	object = S_ISREG(info.mode) ? find_object(rec, &info) : NULL;
-	if (!object)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
-	file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0 || fstat(file, &status) < 0) {
-		r = -errno;
-		if (file >= 0)
-			close(file);
-		return r;
-	}
+	if (fstat(file, &status) < 0)
+		return -errno;
 	event.nr = thread->call.nr;
 	event.ip = thread->call.ip;
 	event.memory.object = object->number;
 	event.memory.length = (uint64_t)status.st_size;
+	shorter = event.memory.length < object->length;
 	if (object->length != event.memory.length) {
 		object->length = event.memory.length;
 		guests_object_length(&rec->guests, object->number, object->length);
 		r = record_event(rec, &event);
 	}
-	event.result = thread->call.nr == SYS_fallocate ? (int64_t)thread->call.args[3] : result;
-	if (r == 0 && event.result > 0)
-		r = emit_range(rec, thread, &event, file);
+	if (r == 0 && shorter) /* with the file's end also the pages go that processes had written */
+		r = shared_adopt(rec, thread, object);
+	written_range(thread, result, &range[0], &range[1]);
+	return r < 0 ? r : emit_range(rec, &event, file, range);
+}
+
+/* The object behind the file that the call changed, a new one when so far nobody saw it change: 1 if its
+ * content is to be told, 0 if there is nothing to tell (any more), negative on failure. */
+static int find_changed(struct recorder *rec, struct thread *thread, int file,
+			struct shared_object **ret_object)
+{
+	struct stat status;
+	int r;
+
+	if (fstat(file, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return 0;
+	*ret_object = shared_find(rec, status.st_dev, status.st_ino);
+	if (*ret_object)
+		return 1;
+	if (!shared_is_wanted(rec, status.st_dev, status.st_ino))
+		return 0;
+	*ret_object = shared_new(rec, status.st_dev, status.st_ino);
+	r = *ret_object ? shared_begin(rec, thread, *ret_object, file) : -ENOMEM;
+	return r < 0 ? r : 0;
+}
+
+int record_file_write(struct recorder *rec, struct thread *thread, int64_t result)
+{
+	int fd = written_fd(&thread->call, result), file, r;
+	struct shared_object *object = NULL;
+
+	if (fd >= 0) {
+		struct fd_info info = fd_lookup(thread->process->fds, thread->tid, fd);
+
+		if (!S_ISREG(info.mode) || (!shared_find(rec, info.device, info.inode) &&
+					    !shared_is_wanted(rec, info.device, info.inode)))
+			return 0;
+	}
+	file = open_written(thread, fd);
+	if (file < 0)
+		return file;
+	r = find_changed(rec, thread, file, &object);
+	if (r > 0)
+		r = emit_change(rec, thread, object, result, file);
 	close(file);
 	return r;
 }

@@ -16,67 +16,26 @@
 #define KEPT_FLAGS (MAP_PRIVATE | MAP_SHARED | MAP_GROWSDOWN | MAP_NORESERVE)
 #define SYSV_DEVICE (~0ULL) /* stands for st_dev of a System V segment */
 
-static bool is_mapped(const struct recorder *rec, uint64_t object)
+/* A file becomes an object with the first mapping that can change it; who mapped it before sees the changes too. */
+static int map_shared(struct recorder *rec, struct thread *thread, int fd, struct mapping *mapping)
 {
-	for (const struct thread *t = rec->guests.first; t; t = t->next) {
-		const struct mapping_table *table = &t->process->space->table;
-
-		for (size_t i = 0; i < table->count; i++) {
-			if (table->entries[i].object == object)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* The object behind (device, inode) while some guest still maps it, else a new one without content. */
-static struct shared_object *object_for(struct recorder *rec, uint64_t device, uint64_t inode,
-					bool *ret_new)
-{
-	struct shared_object **link = &rec->objects, *object;
-
-	while ((object = *link)) {
-		if (object->device == device && object->inode == inode) {
-			if (is_mapped(rec, object->number)) {
-				*ret_new = false;
-				return object;
-			}
-			*link = object->next;
-			free(object);
-			continue;
-		}
-		link = &object->next;
-	}
-	object = calloc(1, sizeof(*object));
-	if (!object)
-		return NULL;
-	object->number = ++rec->objects_count;
-	object->device = device;
-	object->inode = inode;
-	object->next = rec->objects;
-	rec->objects = object;
-	*ret_new = true;
-	return object;
-}
-
-static int map_shared(struct recorder *rec, int fd, const struct stat *status,
-		      struct mapping *mapping, uint64_t offset)
-{
-	bool is_new;
-	struct shared_object *object = object_for(rec, status->st_dev, status->st_ino, &is_new);
+	struct shared_object *object;
+	struct stat status;
 	int r = 0;
 
-	if (!object)
-		return -ENOMEM;
+	if (fstat(fd, &status) < 0)
+		return -errno;
 	mapping->backing = BACKING_SHARED;
-	mapping->object = object->number;
-	if (is_new) {
-		r = record_content(rec, fd, mapping, offset);
-		memcpy(object->digest, mapping->digest, DIGEST_BYTES);
+	object = shared_find(rec, status.st_dev, status.st_ino);
+	if (!object) {
+		object = shared_new(rec, status.st_dev, status.st_ino);
+		if (!object)
+			return -ENOMEM;
+		r = shared_begin(rec, thread, object, fd);
 	}
-	object->length = (uint64_t)status->st_size;
+	mapping->object = object->number;
 	memcpy(mapping->digest, object->digest, DIGEST_BYTES);
-	mapping->offset = offset;
+	mapping->offset = thread->call.args[5];
 	mapping->length = object->length;
 	return r;
 }
@@ -87,16 +46,6 @@ static bool opened_for_writing(const char *path)
 	struct stat link;
 
 	return lstat(path, &link) < 0 || (link.st_mode & S_IWUSR);
-}
-
-static bool is_shared(const struct recorder *rec, const struct stat *status)
-{
-	for (const struct shared_object *o = rec->objects; o; o = o->next) {
-		if (o->device == status->st_dev && o->inode == status->st_ino &&
-		    is_mapped(rec, o->number))
-			return true;
-	}
-	return false;
 }
 
 static int map_file(struct recorder *rec, struct thread *thread, struct mapping *mapping)
@@ -126,9 +75,9 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 	} else if (!S_ISREG(status.st_mode)) {
 		rec->status = "device mapping";
 		r = SWORN_EREFUSED;
-	} else if ((mapping->flags & MAP_SHARED) &&
-		   (opened_for_writing(path) || is_shared(rec, &status))) {
-		r = map_shared(rec, fd, &status, mapping, args[5]);
+	} else if (((mapping->flags & MAP_SHARED) && opened_for_writing(path)) ||
+		   shared_find(rec, status.st_dev, status.st_ino)) {
+		r = map_shared(rec, thread, fd, mapping);
 	} else {
 		mapping->backing = BACKING_BLOB;
 		r = record_content(rec, fd, mapping, args[5]);
@@ -181,9 +130,10 @@ static uint64_t kernel_end(pid_t tid, uint64_t start)
 static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t result,
 			struct mapping *mapping)
 {
-	bool is_new;
-	struct shared_object *object = object_for(rec, SYSV_DEVICE, thread->call.args[0], &is_new);
+	struct shared_object *object = shared_find(rec, SYSV_DEVICE, thread->call.args[0]);
 
+	if (!object)
+		object = shared_new(rec, SYSV_DEVICE, thread->call.args[0]);
 	if (!object)
 		return -ENOMEM;
 	mapping->start = result;

@@ -5,6 +5,8 @@
 #ifndef SWORN_RECORD_RECORDER_H
 #define SWORN_RECORD_RECORDER_H
 
+#include <sys/stat.h>
+
 #include "../sandbox/domain.h"
 #include "../sandbox/guest.h"
 #include "../sandbox/sink.h"
@@ -71,9 +73,12 @@ struct record_thread {
 	uint64_t clear_word;
 };
 
+#define MAPPED_FILES_WORDS 1024
+
+/* Content that more than one may change at once: a file mapped shared and writable, or written by calls while it is
+ * mapped, or a System V segment. */
 struct shared_object {
 	uint64_t number, device, inode;
-	unsigned int users; /* address spaces that may still map it */
 	uint64_t length;
 	uint8_t digest[DIGEST_BYTES];
 	struct shared_object *next;
@@ -97,6 +102,7 @@ struct recorder {
 	struct random *random;
 	struct shared_object *objects;
 	uint64_t objects_count;
+	uint64_t mapped_files[MAPPED_FILES_WORDS]; /* one bit for each file that was ever mapped, by hash */
 	uint64_t checkpoint_interval, next_checkpoint;
 	bool use_counter, virtual_clock;
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
@@ -167,6 +173,22 @@ void capture_release(struct capture *capture);
 /* record_call.c */
 int record_entry(struct recorder *rec, struct thread *thread);
 int record_return(struct recorder *rec, struct thread *thread);
+
+/* shared.c */
+/* The object behind a file or segment while some guest maps it, or NULL. Borrowed. */
+struct shared_object *shared_find(struct recorder *rec, uint64_t device, uint64_t inode);
+/* A new one, without content. NULL on lack of memory. Owned by the recorder. */
+struct shared_object *shared_new(struct recorder *rec, uint64_t device, uint64_t inode);
+/* Gives a new object the content of the file behind `fd`, and adopts. */
+int shared_begin(struct recorder *rec, struct thread *thread, struct shared_object *object, int fd);
+/* Mappings of the file that were blobs become mappings of the object, but for pages that their process has
+ * written: emits MEMORY events in the name of `thread`'s call. */
+int shared_adopt(struct recorder *rec, struct thread *thread, const struct shared_object *object);
+/* Remembers which file is behind a blob mapping, `base` bytes into it. */
+void shared_note_file(struct recorder *rec, struct mapping *mapping, const struct stat *status,
+		      uint64_t base);
+/* Whether a guest maps this file as a blob. */
+bool shared_is_wanted(struct recorder *rec, uint64_t device, uint64_t inode);
 
 /* Special families. */
 /* After a call that changed a file: tells those who map it (MEMORY events). */

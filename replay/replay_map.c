@@ -58,8 +58,9 @@ static int place_file(struct thread *thread, const struct mapping *m, int fd, ui
 {
 	uint64_t content = page_up(m->length), have = content > m->offset ? content - m->offset : 0;
 	uint64_t split = have < m->end - m->start ? m->start + have : m->end;
-	uint64_t flags = MAP_FIXED | (fd == STUB_OBJECT_FD ? MAP_SHARED : MAP_PRIVATE) |
-			 (m->flags & MAP_NORESERVE);
+	uint64_t flags = MAP_FIXED | (m->flags & MAP_NORESERVE) |
+			 (fd == STUB_OBJECT_FD && (m->flags & MAP_SHARED) ? MAP_SHARED
+									  : MAP_PRIVATE);
 	int r = 0;
 
 	if (split > m->start)
@@ -247,56 +248,4 @@ int replay_execute(struct replayer *rep, struct thread *thread)
 	if (result != rep->event->result)
 		return diverge_number(rep, "result", (uint64_t)rep->event->result, (uint64_t)result);
 	return guest_finish_call(thread, result);
-}
-
-/* The object grew: mappings that reached past its end have content there now. */
-static int grow_mappings(struct replayer *rep, uint64_t object)
-{
-	for (struct thread *t = rep->guests.first; t; t = t->next) {
-		const struct mapping_table *table = &t->process->space->table;
-
-		if (t != t->process->threads || t->stand == STAND_GONE)
-			continue;
-		for (size_t i = 0; i < table->count; i++) {
-			int r = table->entries[i].object == object
-					? replay_place(rep, t, &table->entries[i])
-					: 0;
-
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
-}
-
-int replay_memory(struct replayer *rep, struct thread *thread)
-{
-	const struct event *event = rep->event;
-	uint64_t offset, length;
-	int r = thread && event->ip ? replay_to_stop(rep, thread) : 0;
-
-	if (r == 0)
-		r = object_find(rep->objects, event->memory.object, &offset, &length);
-	if (r <= 0)
-		return r < 0 ? r : SWORN_EFORMAT;
-	if (length != event->memory.length) {
-		r = object_resize(rep->objects, event->memory.object, event->memory.length);
-		if (r < 0)
-			return r;
-		guests_object_length(&rep->guests, event->memory.object, event->memory.length);
-		r = grow_mappings(rep, event->memory.object);
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < event->payloads_count; i++) {
-		const struct payload *p = &event->payloads[i];
-
-		if (p->arg != PAYLOAD_OBJECT || p->address > event->memory.length ||
-		    p->length > event->memory.length - p->address)
-			return SWORN_EREFUSED;
-		r = object_write(rep->objects, event->memory.object, p->address, p->bytes, p->length);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }

@@ -149,6 +149,12 @@ static bool can_merge(const struct mapping *low, const struct mapping *high)
 	       memcmp(low->digest, high->digest, DIGEST_BYTES) == 0;
 }
 
+/* Equal content from two files: which of them it was must not change how the table merges. */
+static bool same_file(const struct mapping *low, const struct mapping *high)
+{
+	return low->device == high->device && low->inode == high->inode && low->base == high->base;
+}
+
 /* Merges what can be merged among the entries whose ranges touch [start, end]. */
 static void merge_around(struct mapping_table *table, uint64_t start, uint64_t end)
 {
@@ -163,6 +169,8 @@ static void merge_around(struct mapping_table *table, uint64_t start, uint64_t e
 			entries[++to] = entries[from];
 			continue;
 		}
+		if (!same_file(&entries[to], &entries[from]))
+			entries[to].inode = 0;
 		entries[to].end = entries[from].end;
 		if (!entries[to].path) {
 			entries[to].path = entries[from].path;

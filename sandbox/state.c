@@ -87,6 +87,12 @@ static bool grows_down(const struct mapping *mapping)
 	return (mapping->flags & MAP_GROWSDOWN) && mapping->backing == BACKING_ANON;
 }
 
+/* A private mapping of an object shows it: only what its process has written itself is state of its own. */
+static bool is_shared(const struct mapping *mapping)
+{
+	return mapping->backing == BACKING_SHARED && (mapping->flags & MAP_SHARED);
+}
+
 static int proc_open(pid_t pid, const char *name)
 {
 	char path[64];
@@ -224,9 +230,9 @@ static int batch_add(struct walk *walk, const struct mapping *mapping, uint64_t 
 static int range_scan(struct walk *walk, const struct mapping *mapping, uint64_t start, uint64_t end)
 {
 	struct scan_region regions[SCAN_REGIONS];
-	uint64_t unwanted = mapping->backing == BACKING_SHARED ? 0
-			    : mapping->backing == BACKING_BLOB ? SCAN_FILE | SCAN_ZERO
-							       : SCAN_ZERO;
+	uint64_t unwanted = is_shared(mapping)			? 0
+			    : mapping->backing == BACKING_ANON	? SCAN_ZERO
+								: SCAN_FILE | SCAN_ZERO;
 	struct scan_request request = {
 		.size = sizeof(request),
 		.end = end,
@@ -278,7 +284,8 @@ static int range_read(struct walk *walk, const struct mapping *mapping, uint64_t
 			int r;
 
 			if (!(entries[i] & (ENTRY_PRESENT | ENTRY_SWAPPED)) ||
-			    (mapping->backing == BACKING_BLOB && (entries[i] & ENTRY_FILE)))
+			    (mapping->backing != BACKING_ANON && !is_shared(mapping) &&
+			     (entries[i] & ENTRY_FILE)))
 				continue;
 			r = batch_add(walk, mapping, start, start + PAGE_BYTES);
 			if (r != 0)
@@ -294,7 +301,7 @@ static int range_walk(struct walk *walk, const struct mapping *mapping, uint64_t
 
 	if (start >= KERNEL_HALF)
 		return 0;
-	if (mapping->backing == BACKING_SHARED) {
+	if (is_shared(mapping)) {
 		uint64_t padded = (mapping->length + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 		uint64_t skipped = mapping->offset + (start - mapping->start);
 

@@ -383,7 +383,7 @@ KINDS = [
     ("checkpoint", ("reason", number(3)), ("unit", number(U32)), ("last", number(1)),
      ("hash", is_digest)),
     ("refused",),
-    ("memory", ("object", number(U64)), ("length", number(U64))),
+    ("memory", ("object", number(U64)), ("length", number(U64)), ("target", number(U32))),
     ("end", ("status", number(U32)), ("units", number(U32)), ("threads", number(U64)),
      ("state", is_digest), ("outputs", array(4096, is_sink))),
 ]

@@ -87,6 +87,8 @@ struct mapping {
 	uint64_t length; /* of the blob or object, bytes: pages past it fault with SIGBUS; 0 for ANON */
 	uint64_t object; /* SHARED: number of the object, from 1; else 0 */
 	const char *path; /* name for people (symbols, audit), or NULL; no part of any hash; borrowed */
+	/* BLOB, while recording: the file, and where in it the blob starts. No part of a record or hash; inode 0 = not known. */
+	uint64_t device, inode, base;
 };
 
 enum turn_end {
@@ -153,7 +155,7 @@ struct event {
 
 	const struct payload *payloads;
 	size_t payloads_count;
-	const struct mapping *mappings; /* EXEC: whole table; CALL of the map family: the mapping made */
+	const struct mapping *mappings; /* EXEC: whole table; CALL of the map family: the mapping made; MEMORY: what the object is behind now */
 	size_t mappings_count;
 
 	/* State after: SIGNAL_HANDLED, SIGRETURN, EXEC; TURN_COUNT/ADDRESS/SPIN: state at the cut. */
@@ -206,6 +208,7 @@ struct event {
 		struct {
 			uint64_t object;
 			uint64_t length; /* of the object after the write, bytes */
+			uint32_t target; /* a thread of the space that `mappings` are made in, 0 = none */
 		} memory;
 		struct {
 			uint32_t status; /* of the first process, as wait(2) reports it */

@@ -87,7 +87,7 @@ static const struct field event_fields[EVENT_KINDS][CBOR_KEYS] = {
 		[16] = OTHER(DIGEST, event, checkpoint.hash) },
 	[EVENT_REFUSED] = { COMMON },
 	[EVENT_MEMORY] = { COMMON, [13] = U64(event, memory.object),
-		[14] = U64(event, memory.length) },
+		[14] = U64(event, memory.length), [15] = U32(event, memory.target) },
 	[EVENT_END] = { COMMON, [13] = U32(event, end.status), [14] = U32(event, end.units),
 		[15] = U64(event, end.threads), [16] = OTHER(DIGEST, event, end.state),
 		[17] = OTHER(SINKS, event, end.sinks) },

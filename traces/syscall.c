@@ -133,6 +133,7 @@ enum number {
 #define CLOSES (ROW_CLOSES << 8)
 #define TIMER (ROW_TIMER << 8)
 #define WRITES_FILE (ROW_WRITES_FILE << 8)
+#define OPENS (ROW_OPENS << 8)
 
 /* Arguments that move no bytes. */
 #define ARGUMENT(text, type)               \

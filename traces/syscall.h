@@ -58,6 +58,7 @@ enum row_flag {
 	ROW_CLOSES = 4, /* may create, close or replace fds other than its result: the fd cache forgets all */
 	ROW_TIMER = 8,	      /* may arm a timer that sends a signal */
 	ROW_WRITES_FILE = 16, /* changes the content of the file behind an fd argument without ROW_OUTPUT bytes (ftruncate, splice, ...) */
+	ROW_OPENS = 32, /* opens a file by its path, and may make it shorter */
 };
 
 enum arg_kind {

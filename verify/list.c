@@ -193,6 +193,7 @@ static void print_kind(FILE *out, const struct event *event)
 	case EVENT_MEMORY:
 		print_uint(out, "object", event->memory.object);
 		print_uint(out, "length", event->memory.length);
+		print_uint(out, "target", event->memory.target);
 		break;
 	case EVENT_END: print_end(out, event); break;
 	}
