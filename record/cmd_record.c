@@ -285,7 +285,7 @@ static int open_writer(struct recording *recording)
 			   &recording->recorder.writer);
 }
 
-/* The name of an open directory; false when there is none. */
+/* The name of an open file or directory; false when there is none. */
 static bool path_of(int fd, char *path, size_t size)
 {
 	char link[32];
@@ -304,7 +304,7 @@ static bool path_of(int fd, char *path, size_t size)
 static int start(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
-	static char store[PATH_BYTES_MAX];
+	static char store[PATH_BYTES_MAX], trace[PATH_BYTES_MAX];
 	const char *hidden[] = { NULL, NULL };
 	struct ambient_options ambient = {
 		.argv = recording->options.command,
@@ -317,6 +317,8 @@ static int start(struct recording *recording)
 
 	if (path_of(recording->store_fd, store, sizeof(store)))
 		hidden[0] = store;
+	else if (path_of(writer_fd(rec->writer), trace, sizeof(trace)))
+		hidden[0] = trace;
 	r = ambient_start(&ambient, &guest);
 	if (r < 0)
 		return r;

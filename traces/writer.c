@@ -347,6 +347,11 @@ void writer_abandon(struct writer *writer)
 	release(writer);
 }
 
+int writer_fd(const struct writer *writer)
+{
+	return writer->archive.fd;
+}
+
 uint64_t writer_bytes(const struct writer *writer)
 {
 	return atomic_load(&writer->archive.bytes);

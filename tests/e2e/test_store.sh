@@ -32,4 +32,13 @@ rm "$blob"
 expect_code 5 "a missing blob is refused" "$SWORN" replay --store "$store"
 cp "$WORK/blob" "$blob"
 expect_code 0 "with its blob back the trace replays" "$SWORN" replay --store "$store"
+
+# What is recorded does not see what is written: the store, or the file of -o.
+expect_code 0 "a command that looks into its store is recorded" "$SWORN" record --store "$store" -- ls -A "$store"
+[ -s "$WORK/out" ] && fail "the guest saw its store: $(cat "$WORK/out")" || pass
+# shellcheck disable=SC2016 # for the guest's shell
+expect_code 0 "a command that looks for its trace is recorded" "$SWORN" record -o "$WORK/own.sworn" -- \
+	sh -c 'f=$1.partial; test -s "$f" && echo seen; head -c 1 "$f"; (echo lost > "$f"); rm -f "$f"; true' sh "$WORK/own.sworn"
+[ -s "$WORK/out" ] && fail "the guest saw its trace: $(cat "$WORK/out")" || pass
+expect_code 0 "and its trace is whole" "$SWORN" replay "$WORK/own.sworn"
 finish
