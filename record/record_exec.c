@@ -217,7 +217,7 @@ static int capture_page(void *context, uint64_t address, const uint8_t *page)
 static int capture_image(struct recorder *rec, struct thread *thread)
 {
 	struct image_capture context = { rec, thread };
-	struct state_input input = {
+	struct page_source source = {
 		.pid = thread->tid,
 		.table = &thread->process->space->table,
 		.arena = rec->guests.arena,
@@ -225,7 +225,7 @@ static int capture_image(struct recorder *rec, struct thread *thread)
 		.hidden_end = CALL_PAGE + CALL_PAGE_BYTES,
 	};
 
-	return state_pages(&input, capture_page, &context);
+	return page_walk(&source, capture_page, &context);
 }
 
 static int prepare_image(struct recorder *rec, struct thread *thread)

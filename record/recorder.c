@@ -68,69 +68,6 @@ int record_answer(struct recorder *rec, struct thread *thread, int64_t result)
 	return capture_emit(rec, thread, &event);
 }
 
-/* Calls in flight may have written, or be done in the kernel without having come back here: what their ranges hold now
- * is part of the state, so the trace must say it first. */
-static int capture_in_flight(struct recorder *rec, const struct thread *except, const struct space *space)
-{
-	for (struct thread *t = rec->guests.first; t; t = t->next) {
-		struct event event;
-		int r;
-
-		if (t->process->space != space || t->stand != STAND_ENTRY || !t->call.row)
-			continue;
-		if (t == except &&
-		    (t->call.row->family == FAMILY_EXIT || t->call.row->family == FAMILY_EXEC))
-			continue;
-		r = capture_flush(rec, t);
-		for (size_t i = 0; r == 0 && i < t->call.entry.count; i++) {
-			if (t->call.entry.ranges[i].direction == DIRECTION_OUT)
-				r = capture_range(rec, t, &t->call.entry.ranges[i]);
-		}
-		if (r < 0)
-			return r;
-		if (t->record->capture.count == 0)
-			continue;
-		event = record_call_event(t, EVENT_CALL);
-		event.flags = CALL_UNFINISHED;
-		r = capture_emit(rec, t, &event);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason)
-{
-	struct process *process = thread->process;
-	bool with_memory = process->space->references == 1 && !thread->unplaced;
-	bool ends = reason == CHECKPOINT_EXIT || reason == CHECKPOINT_EXEC;
-	struct event event = { .kind = EVENT_CHECKPOINT, .thread = thread->number };
-	int r = with_memory ? capture_in_flight(rec, thread, process->space) : 0;
-
-	if (r < 0)
-		return r;
-	if (thread->unplaced) {
-		event.flags = CHECKPOINT_UNPLACED;
-	} else if (thread->stand == STAND_ENTRY) {
-		event.nr = thread->call.nr;
-		event.ip = thread->call.ip;
-	}
-	event.checkpoint.reason = reason;
-	event.checkpoint.unit = process->unit->number;
-	event.checkpoint.last = ends && unit_ends_with(process);
-	r = guest_state(&rec->guests, thread, event.checkpoint.last ? PAGE_SHA256 : PAGE_XXH3,
-			with_memory, event.checkpoint.hash);
-	if (r < 0)
-		return r;
-	if (event.checkpoint.last) {
-		memcpy(process->unit->final, event.checkpoint.hash, DIGEST_BYTES);
-		process->unit->final_known = true;
-	}
-	if (reason == CHECKPOINT_EXIT)
-		process->checkpointed = true;
-	return record_event(rec, &event);
-}
-
 static int take_interval(struct recorder *rec, struct thread *thread)
 {
 	if (!rec->checkpoint_interval || thread->record->in_call || thread->stand != STAND_BOUNDARY ||

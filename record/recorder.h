@@ -158,6 +158,7 @@ void record_thread_release(struct thread *thread);
 struct event record_call_event(const struct thread *thread, enum event_kind kind);
 /* Answers the call at whose entry the thread stands, without executing it, and emits its CALL event. */
 int record_answer(struct recorder *rec, struct thread *thread, int64_t result);
+/* record_checkpoint.c */
 /* Writes a checkpoint of the thread's process. */
 int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason);
 

@@ -238,40 +238,6 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 	return r;
 }
 
-int replay_checkpoint(struct replayer *rep, struct thread *thread)
-{
-	const struct event *event = rep->event;
-	struct process *process = thread->process;
-	uint8_t hash[DIGEST_BYTES];
-	char a[DIGEST_HEX_BYTES], b[DIGEST_HEX_BYTES];
-	bool with_memory = process->space->references == 1 && !(event->flags & CHECKPOINT_UNPLACED);
-	int r = event->ip ? replay_to_stop(rep, thread) : 0;
-
-	if (r < 0)
-		return r;
-	if (event->ip && (thread->stand != STAND_ENTRY || thread->call.ip != event->ip ||
-			  thread->call.nr != event->nr))
-		return diverge_number(rep, "instruction pointer", event->ip, thread->registers.rip);
-	if (event->checkpoint.unit != process->unit->number)
-		return SWORN_EFORMAT;
-	thread->unplaced = event->flags & CHECKPOINT_UNPLACED;
-	r = guest_state(&rep->guests, thread, event->checkpoint.last ? PAGE_SHA256 : PAGE_XXH3,
-			with_memory, hash);
-	if (r < 0)
-		return r;
-	if (!digest_equal(hash, event->checkpoint.hash)) {
-		digest_hex(event->checkpoint.hash, a);
-		digest_hex(hash, b);
-		return diverge(rep, "state hash", a, b);
-	}
-	rep->checkpoints++;
-	if (event->checkpoint.last) {
-		memcpy(process->unit->final, hash, DIGEST_BYTES);
-		process->unit->final_known = true;
-	}
-	return 0;
-}
-
 /* Which thread may have this event: the one whose turn it is, but for deaths and checkpoints, which come when
  * they come. */
 static int find_thread(struct replayer *rep, const struct event *event, struct thread **ret_thread)

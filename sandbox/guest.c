@@ -562,23 +562,24 @@ static int by_number(const void *a, const void *b)
 	return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
-int guest_state(const struct guests *guests, struct thread *thread, enum page_hash pages,
-		bool with_memory, uint8_t ret_hash[DIGEST_BYTES])
+int guest_state(const struct guests *guests, struct thread *thread, const struct state_request *request,
+		uint8_t ret_hash[DIGEST_BYTES])
 {
 	struct process *process = thread->process;
 	struct state_thread *states = calloc(process->threads_count, sizeof(*states));
 	uint8_t *vectors = malloc((size_t)process->threads_count * VECTOR_BYTES_MAX);
 	uint8_t signals[SIGNALS * (sizeof(struct signal_disposition) + 1)];
 	struct state_input input = {
-		.pid = thread->tid,
-		.table = with_memory ? &process->space->table : NULL,
-		.arena = guests->arena,
+		.source = { .pid = thread->tid,
+			    .table = &process->space->table,
+			    .arena = guests->arena,
+			    .hidden_start = CALL_PAGE,
+			    .hidden_end = CALL_PAGE + CALL_PAGE_BYTES },
+		.with_memory = request->with_memory,
 		.threads = states,
 		.signals = signals,
 		.signals_length = signals_bytes(process->signals, signals),
 		.brk = process->space->brk,
-		.hidden_start = CALL_PAGE,
-		.hidden_end = CALL_PAGE + CALL_PAGE_BYTES,
 	};
 	int r = states && vectors ? 0 : -ENOMEM;
 
@@ -589,7 +590,7 @@ int guest_state(const struct guests *guests, struct thread *thread, enum page_ha
 	}
 	if (r == 0) {
 		qsort(states, input.threads_count, sizeof(*states), by_number);
-		r = state_hash(&input, pages, ret_hash);
+		r = state_hash(&input, request->pages, request->tags, ret_hash);
 	}
 	free(states);
 	free(vectors);

@@ -74,18 +74,19 @@ static int step_round(struct thread *thread, const struct registers *start, int 
 static int find(const struct guests *guests, struct thread *thread, int *ret_status)
 {
 	const struct registers start = thread->registers;
+	const struct state_request request = { PAGE_XXH3, true, NULL };
 	uint8_t before[DIGEST_BYTES], after[DIGEST_BYTES];
 	int steps, r = step_round(thread, &start, &steps, ret_status);
 
 	if (r != 0 || steps == 0)
 		return r != 0 ? r : 2;
 	/* One more round, to see whether memory stays as it is, too. */
-	r = guest_state(guests, thread, PAGE_XXH3, true, before);
+	r = guest_state(guests, thread, &request, before);
 	if (r == 0)
 		r = step_round(thread, &start, &steps, ret_status);
 	if (r != 0 || steps == 0)
 		return r != 0 ? r : 2;
-	r = guest_state(guests, thread, PAGE_XXH3, true, after);
+	r = guest_state(guests, thread, &request, after);
 	if (r < 0)
 		return r;
 	return memcmp(before, after, sizeof(before)) == 0 ? 0 : 2;

@@ -337,7 +337,7 @@ def array(maximum, check):
 
 
 def is_payload(v):
-    return (isinstance(v, list) and len(v) == 4 and isinstance(v[0], int) and 0 <= v[0] <= 12 and
+    return (isinstance(v, list) and len(v) == 4 and isinstance(v[0], int) and 0 <= v[0] <= 13 and
             v[1] in (1, 2) and isinstance(v[2], int) and 0 <= v[2] <= U64 and
             isinstance(v[3], bytes))
 
@@ -381,7 +381,7 @@ KINDS = [
     ("sigreturn",),
     ("trap", ("trap", number(1)), ("value", number(U64), "x"), ("aux", number(U32))),
     ("checkpoint", ("reason", number(3)), ("unit", number(U32)), ("last", number(1)),
-     ("hash", is_digest)),
+     ("hash", is_digest), ("shift", number(52))),
     ("refused",),
     ("memory", ("object", number(U64)), ("length", number(U64)), ("target", number(U32))),
     ("end", ("status", number(U32)), ("units", number(U32)), ("threads", number(U64)),

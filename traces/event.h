@@ -57,7 +57,8 @@ enum payload_source {
 	PAYLOAD_FRAME = 10,	   /* SIGNAL: the frame that the kernel built */
 	PAYLOAD_OBJECT = 11,	   /* MEMORY: address is an offset inside the shared object */
 	PAYLOAD_CHILD_SETTID = 12, /* CLONE: CHILD_SETTID word, in the child's memory */
-	PAYLOAD_SOURCE_LAST = 12,
+	PAYLOAD_TAGS = 13, /* CHECKPOINT: 8 bytes for each group of pages from `address` on (sandbox/tag.h) */
+	PAYLOAD_SOURCE_LAST = 13,
 };
 enum direction { DIRECTION_IN = 1, DIRECTION_OUT = 2, DIRECTION_INOUT = 3 };
 
@@ -118,6 +119,7 @@ enum exit_cause {
 	EXIT_UNKNOWN = 4, /* killed at an unknown point: its registers and memory are not in the last checkpoint */
 };
 
+#define CHECKPOINT_SHIFT_MAX 52
 enum checkpoint_reason {
 	CHECKPOINT_EXIT = 0,	 /* before a process ends */
 	CHECKPOINT_EXEC = 1,	 /* before a process replaces its image (at the entry of execve) */
@@ -204,6 +206,7 @@ struct event {
 			uint32_t unit;
 			bool last;		    /* the unit's last: SHA-256 pages */
 			uint8_t hash[DIGEST_BYTES]; /* SHA-256, or XXH3-128 in the first 16 bytes and zeros */
+			uint32_t shift; /* one tag covers 2^shift pages */
 		} checkpoint;
 		struct {
 			uint64_t object;

@@ -189,6 +189,7 @@ static void print_kind(FILE *out, const struct event *event)
 		print_uint(out, "unit", event->checkpoint.unit);
 		print_uint(out, "last", event->checkpoint.last);
 		print_digest(out, "hash", event->checkpoint.hash);
+		print_uint(out, "shift", event->checkpoint.shift);
 		break;
 	case EVENT_MEMORY:
 		print_uint(out, "object", event->memory.object);

@@ -136,6 +136,31 @@ says diverged diverged.out '^tenant default: [0-9]+ of [0-9]+ events, .*: diverg
 says diverged diverged.out 'first difference at event [0-9]+: tenant default, unit 1, thread 1, write$'
 says diverged diverged.out '^    #1 0x[0-9a-f]+ inner at .*prog\.c:9 \(prog\)$'
 says diverged diverged.out '^  next: '
+
+# A difference that nothing shows but the state: the page and the bytes, in the mapping that holds them.
+cat > silent.c <<'END'
+#include <fcntl.h>
+#include <unistd.h>
+
+static char before[5000], kept[64];
+
+int main(void)
+{
+	before[0] = 1;
+	return read(open("data", O_RDONLY), kept, sizeof(kept)) == 14 ? 0 : before[0];
+}
+END
+cc -O1 -no-pie -o silent silent.c || exit 1
+kept=$(nm silent | awk '$3 == "kept" { print $1 }')
+expect silent 0 sworn record -o silent.sworn -- ./silent
+expect silent_good 0 sworn replay silent.sworn
+python3 -B "$E2E/../tools/forge.py" silent.sworn other.sworn bytes --containing needle > "$LOG/forge" || finish
+expect silent_forged 1 sworn replay --report silent.json other.sworn
+KEPT=$kept report silent_forged silent.json '
+	r["divergence"]["where"].startswith("memory at 0x%x " % (int(__import__("os").environ["KEPT"], 16) & ~4095))
+	"bytes at 0x%x:" % (int(__import__("os").environ["KEPT"], 16) & ~511) in r["divergence"]["actual"]
+	r["divergence"]["expected"].startswith("tag 0x") and r["divergence"]["actual"].startswith("tag 0x")
+	r["divergence"]["expected"] != r["divergence"]["actual"][:len(r["divergence"]["expected"])]'
 python3 -B "$E2E/../tools/forge.py" t.sworn dropped.sworn drop --containing needle > "$LOG/forge" || finish
 expect dropped 1 sworn replay dropped.sworn
 says dropped dropped.out '^    expected  write\(1, "a needle here\\n", 14\)$'

@@ -153,7 +153,9 @@ static void reading_below_a_stack_does_not_grow_it(void **state)
 
 static void hash_of(struct traced *traced, bool with_memory, uint8_t hash[DIGEST_BYTES])
 {
-	assert_int_equal(guest_state(&traced->guests, traced->thread, PAGE_XXH3, with_memory, hash), 0);
+	const struct state_request request = { PAGE_XXH3, with_memory, NULL };
+
+	assert_int_equal(guest_state(&traced->guests, traced->thread, &request, hash), 0);
 }
 
 static bool hash_changes(struct traced *traced, const uint8_t before[DIGEST_BYTES])

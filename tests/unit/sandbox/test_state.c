@@ -133,7 +133,8 @@ static struct state_input *one(struct one *one, pid_t pid, struct mapping mappin
 	one->entries[0] = anon(BASE - 4 * PAGE, 1);
 	one->entries[1] = mapping;
 	one->table = (struct mapping_table){ one->entries, 2, 2 };
-	one->input = (struct state_input){ .pid = pid, .table = &one->table, .arena = arena };
+	one->input = (struct state_input){ .source = { .pid = pid, .table = &one->table, .arena = arena },
+					     .with_memory = true };
 	return &one->input;
 }
 
@@ -159,7 +160,7 @@ static void pages_of(pid_t pid, struct mapping mapping, struct found *found)
 	struct one input;
 
 	*found = (struct found){ 0 };
-	assert_int_equal(state_pages(one(&input, pid, mapping), note, found), 0);
+	assert_int_equal(page_walk(&one(&input, pid, mapping)->source, note, found), 0);
 }
 
 static void hash_of(pid_t pid, struct mapping mapping, enum page_hash kind, uint8_t hash[DIGEST_BYTES])
@@ -167,7 +168,7 @@ static void hash_of(pid_t pid, struct mapping mapping, enum page_hash kind, uint
 	struct one input;
 
 	memset(hash, 0xee, DIGEST_BYTES);
-	assert_int_equal(state_hash(one(&input, pid, mapping), kind, hash), 0);
+	assert_int_equal(state_hash(one(&input, pid, mapping), kind, NULL, hash), 0);
 }
 
 static bool same_state(guest_body *left, guest_body *right, struct mapping mapping)
@@ -291,10 +292,10 @@ static void a_page_that_cannot_be_compared_is_an_error(void **state)
 
 	(void)state;
 	mapping.digest[0]++;
-	assert_int_equal(state_pages(one(&input, pid, mapping), note, &found), SWORN_EBLOB);
-	assert_int_equal(state_hash(&input.input, PAGE_XXH3, hash), SWORN_EBLOB);
+	assert_int_equal(page_walk(&one(&input, pid, mapping)->source, note, &found), SWORN_EBLOB);
+	assert_int_equal(state_hash(&input.input, PAGE_XXH3, NULL, hash), SWORN_EBLOB);
 	assert_int_equal(hash[0], 0x55);
-	assert_int_equal(state_pages(one(&input, clean, mapping), note, &found), 0);
+	assert_int_equal(page_walk(&one(&input, clean, mapping)->source, note, &found), 0);
 	finish(pid);
 	finish(clean);
 }
@@ -516,7 +517,7 @@ static void the_callers_answer_ends_the_walk(void **state)
 	pid_t pid = start(fill_all);
 
 	(void)state;
-	assert_int_equal(state_pages(one(&input, pid, anon(BASE, ANON_PAGES)), note, &found), 77);
+	assert_int_equal(page_walk(&one(&input, pid, anon(BASE, ANON_PAGES))->source, note, &found), 77);
 	assert_int_equal(found.count, 3);
 	finish(pid);
 }
@@ -528,24 +529,25 @@ static void the_hidden_range_is_left_out_listed_or_not(void **state)
 		       high = anon(BASE + 14 * PAGE, 50);
 	uint8_t listed[DIGEST_BYTES], unlisted[DIGEST_BYTES], shown[DIGEST_BYTES];
 	pid_t pid = start(fill_all);
-	struct state_input input = { .pid = pid, .table = &table, .arena = arena };
+	struct state_input input = { .source = { .pid = pid, .table = &table, .arena = arena },
+				     .with_memory = true };
 	struct found found = { 0 };
 
 	(void)state;
 	assert_int_equal(mapping_insert(&table, &low), 0);
 	assert_int_equal(mapping_insert(&table, &high), 0);
-	input.hidden_start = middle.start;
-	input.hidden_end = middle.end;
-	assert_int_equal(state_hash(&input, PAGE_XXH3, unlisted), 0);
+	input.source.hidden_start = middle.start;
+	input.source.hidden_end = middle.end;
+	assert_int_equal(state_hash(&input, PAGE_XXH3, NULL, unlisted), 0);
 	assert_int_equal(mapping_insert(&table, &middle), 0);
 	assert_int_equal(table.count, 1);
-	assert_int_equal(state_hash(&input, PAGE_XXH3, listed), 0);
+	assert_int_equal(state_hash(&input, PAGE_XXH3, NULL, listed), 0);
 	assert_memory_equal(listed, unlisted, DIGEST_BYTES);
-	assert_int_equal(state_pages(&input, note, &found), 0);
+	assert_int_equal(page_walk(&input.source, note, &found), 0);
 	assert_int_equal(found.count, ANON_PAGES - 4);
 	assert_int_equal(found.address[10], BASE + 14 * PAGE);
-	input.hidden_end = 0;
-	assert_int_equal(state_hash(&input, PAGE_XXH3, shown), 0);
+	input.source.hidden_end = 0;
+	assert_int_equal(state_hash(&input, PAGE_XXH3, NULL, shown), 0);
 	assert_memory_not_equal(shown, listed, DIGEST_BYTES);
 	mapping_release(&table);
 	finish(pid);
@@ -619,14 +621,13 @@ static void an_unreadable_page_does_not_hide_those_behind_it(void **state)
 static void hash_thread(struct state_thread thread, uint64_t brk, const char *signals,
 			uint8_t hash[DIGEST_BYTES])
 {
-	struct state_input input = { .pid = -1,
-				     .threads = &thread,
+	struct state_input input = { .threads = &thread,
 				     .threads_count = 1,
 				     .signals = signals,
 				     .signals_length = strlen(signals),
 				     .brk = brk };
 
-	assert_int_equal(state_hash(&input, PAGE_XXH3, hash), 0);
+	assert_int_equal(state_hash(&input, PAGE_XXH3, NULL, hash), 0);
 }
 
 static void threads_are_hashed_without_what_a_stop_changes(void **state)
@@ -716,7 +717,7 @@ static void a_process_that_is_gone_is_reported_as_gone(void **state)
 
 	(void)state;
 	finish(pid);
-	assert_int_equal(state_pages(one(&input, pid, anon(BASE, 1)), note, &found), SWORN_EGONE);
+	assert_int_equal(page_walk(&one(&input, pid, anon(BASE, 1))->source, note, &found), SWORN_EGONE);
 }
 
 /* From here on the call fails, whatever its second argument or only with this one. */

@@ -1,0 +1,112 @@
+/* Checkpoints: the state of a process, hashed. */
+#include <endian.h>
+#include <string.h>
+
+#include "recorder.h"
+
+/* Calls in flight may have written, or be done in the kernel without having come back here: what their ranges hold now
+ * is part of the state, so the trace must say it first. */
+static int capture_in_flight(struct recorder *rec, const struct thread *except, const struct space *space)
+{
+	for (struct thread *t = rec->guests.first; t; t = t->next) {
+		struct event event;
+		int r;
+
+		if (t->process->space != space || t->stand != STAND_ENTRY || !t->call.row)
+			continue;
+		if (t == except &&
+		    (t->call.row->family == FAMILY_EXIT || t->call.row->family == FAMILY_EXEC))
+			continue;
+		r = capture_flush(rec, t);
+		for (size_t i = 0; r == 0 && i < t->call.entry.count; i++) {
+			if (t->call.entry.ranges[i].direction == DIRECTION_OUT)
+				r = capture_range(rec, t, &t->call.entry.ranges[i]);
+		}
+		if (r < 0)
+			return r;
+		if (t->record->capture.count == 0)
+			continue;
+		event = record_call_event(t, EVENT_CALL);
+		event.flags = CALL_UNFINISHED;
+		r = capture_emit(rec, t, &event);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Tags as payloads, one for each run of neighbours; returns how many. */
+static size_t runs_of(const struct page_tags *tags, unsigned int shift, struct payload *payloads,
+		      uint64_t *words)
+{
+	size_t count = 0;
+	uint64_t expected = 0;
+
+	for (size_t i = 0; i < tags->count; i++) {
+		const struct page_tag *tag = &tags->entries[i];
+
+		words[i] = htole64(tag->tag);
+		if (i == 0 || tag->address != expected)
+			payloads[count++] = (struct payload){ .arg = PAYLOAD_TAGS,
+							      .direction = DIRECTION_OUT,
+							      .address = tag->address,
+							      .bytes = (const uint8_t *)&words[i] };
+		payloads[count - 1].length += sizeof(*words);
+		expected = tags_after(tag->address, shift);
+	}
+	return count;
+}
+
+/* With as many pages to a tag as it takes for one event to hold them all. */
+static int emit(struct recorder *rec, struct event *event, struct page_tags *tags)
+{
+	static struct payload payloads[EVENT_PAYLOADS_MAX];
+	static uint64_t words[EVENT_PART_BYTES / sizeof(uint64_t)];
+	unsigned int shift = 0;
+
+	while (shift < CHECKPOINT_SHIFT_MAX && (tags_count(tags, shift) > sizeof(words) / sizeof(words[0]) ||
+						tags_runs(tags, shift) > EVENT_PAYLOADS_MAX))
+		shift++;
+	tags_fold(tags, shift);
+	event->checkpoint.shift = shift;
+	event->payloads = payloads;
+	event->payloads_count = runs_of(tags, shift, payloads, words);
+	return record_event(rec, event);
+}
+
+int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason)
+{
+	struct process *process = thread->process;
+	bool with_memory = process->space->references == 1 && !thread->unplaced;
+	bool ends = reason == CHECKPOINT_EXIT || reason == CHECKPOINT_EXEC;
+	struct event event = { .kind = EVENT_CHECKPOINT, .thread = thread->number };
+	struct page_tags tags = { 0 };
+	struct state_request request = { .with_memory = with_memory, .tags = &tags };
+	int r = with_memory ? capture_in_flight(rec, thread, process->space) : 0;
+
+	if (r < 0)
+		return r;
+	if (thread->unplaced) {
+		event.flags = CHECKPOINT_UNPLACED;
+	} else if (thread->stand == STAND_ENTRY) {
+		event.nr = thread->call.nr;
+		event.ip = thread->call.ip;
+	}
+	event.checkpoint.reason = reason;
+	event.checkpoint.unit = process->unit->number;
+	event.checkpoint.last = ends && unit_ends_with(process);
+	request.pages = event.checkpoint.last ? PAGE_SHA256 : PAGE_XXH3;
+	r = guest_state(&rec->guests, thread, &request, event.checkpoint.hash);
+	if (r == 0)
+		r = emit(rec, &event, &tags);
+	tags_release(&tags);
+	if (r < 0)
+		return r;
+	if (event.checkpoint.last) {
+		memcpy(process->unit->final, event.checkpoint.hash, DIGEST_BYTES);
+		process->unit->final_known = true;
+	}
+	if (reason == CHECKPOINT_EXIT)
+		process->checkpointed = true;
+	return 0;
+}
