@@ -67,9 +67,6 @@ static void warn_once(const char *what, const char *detail)
 {
 	static const char *seen[WARNINGS_MAX];
 
-	/* Every program's C library asks for these and goes on without. */
-	if (strcmp(what, "rseq") == 0 || strcmp(what, "clone3") == 0)
-		return;
 	for (size_t i = 0; i < WARNINGS_MAX; i++) {
 		if (seen[i] == what)
 			return;

@@ -60,7 +60,7 @@ static int refuse(struct recorder *rec, struct thread *thread, int error)
 	event.result = -error;
 	if (rec->warn && row && row->treatment == TREAT_EMULATE)
 		rec->warn(row->name, "no network in this domain; --allow net permits it");
-	else if (rec->warn)
+	else if (rec->warn && !(row && row->flags & ROW_QUIET))
 		rec->warn(row ? row->name : "a call without a name",
 			  row && row->reason ? row->reason : "unknown to this version");
 	thread->registers.rax = (uint64_t) - (int64_t)error;

@@ -118,10 +118,12 @@ enum number {
 #define SYSCALL(number, name, ...) NR_##name = (number),
 #define SYSCALL_KEYED(number, name, ...) NR_##name = (number),
 #define REFUSED(number, name, ...) NR_##name = (number),
+#define REFUSED_QUIETLY(number, name, ...) NR_##name = (number),
 #include "syscall_table.def"
 #undef SYSCALL
 #undef SYSCALL_KEYED
 #undef REFUSED
+#undef REFUSED_QUIETLY
 };
 
 /* Treatment, flags and family travel in one number: EMULATE | BLOCKS, SPECIAL(MAP). */
@@ -361,6 +363,13 @@ static const struct row getsockopt_rows[] = {
 		     .name = #text,               \
 		     REFUSAL(error, reason),      \
 		     KEYS(KEY_NONE, KEY_NONE),    \
+		     ARGUMENTS(__VA_ARGS__) },
+#define REFUSED_QUIETLY(number, text, error, reason, ...) \
+	[number] = { .nr = (number),                      \
+		     .name = #text,                       \
+		     REFUSAL(error, reason),              \
+		     .flags = ROW_QUIET,                  \
+		     KEYS(KEY_NONE, KEY_NONE),            \
 		     ARGUMENTS(__VA_ARGS__) },
 static const struct row rows[] = {
 #include "syscall_table.def"

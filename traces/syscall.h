@@ -59,6 +59,7 @@ enum row_flag {
 	ROW_TIMER = 8,	      /* may arm a timer that sends a signal */
 	ROW_WRITES_FILE = 16, /* changes the content of the file behind an fd argument without ROW_OUTPUT bytes (ftruncate, splice, ...) */
 	ROW_OPENS = 32, /* opens a file by its path, and may make it shorter */
+	ROW_QUIET = 64, /* refused without a warning: programs ask for it as a matter of course */
 };
 
 enum arg_kind {

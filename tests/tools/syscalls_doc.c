@@ -15,7 +15,7 @@ static const char *const grants[] = {
 	"", "fs read", "fs write", "fs by flags", "net connect", "net listen", "proc spawn", "clock"
 };
 static const char *const flags[] = { "blocks", "output", "closes", "timer", "writes file",
-					   "opens" };
+					   "opens", "quiet" };
 
 static void print_scaled(const char *count, unsigned int unit)
 {
