@@ -34,6 +34,7 @@ static const struct known known[] = {
 #define SYSCALL(number, name, ...) { number, #name, TEXT(__NR_##name) },
 #define SYSCALL_KEYED(number, name, ...) { number, #name, TEXT(__NR_##name) },
 #define REFUSED(number, name, ...) { number, #name, TEXT(__NR_##name) },
+#define REFUSED_QUIETLY(number, name, ...) { number, #name, TEXT(__NR_##name) },
 #include "../../../traces/syscall_table.def"
 };
 
