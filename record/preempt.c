@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/ptrace.h>
 
+#include "../sandbox/seek.h"
 #include "../sandbox/spin.h"
 #include "../traces/error.h"
 #include "recorder.h"
@@ -128,6 +129,45 @@ static void float_away(struct recorder *rec, struct thread *thread)
 	schedule_end_turn(rec, thread);
 }
 
+/* The thread stands where its turn is to end, and a held signal to come. */
+static int cut_at(struct recorder *rec, struct thread *thread, enum turn_end kind)
+{
+	struct record_thread *own = thread->record;
+	int r = 0;
+
+	own->position = (struct position){ .kind = kind, .registers = thread->registers };
+	own->position.registers.orig_rax = (uint64_t)-1;
+	if (kind == TURN_STATE) {
+		thread->registers.orig_rax = (uint64_t)-1;
+		r = capture_in_flight(rec, thread);
+		if (r == 0)
+			r = seek_state(&rec->guests, thread, own->position.state);
+	}
+	if (r < 0)
+		return r;
+	own->cut = true;
+	own->computing = false;
+	own->no_event = false;
+	schedule_end_turn(rec, thread);
+	return own->held_count > 0 ? record_held_here(rec, thread) : 0;
+}
+
+/* The thread is no spin: to where its state can name the point. 0 when cut, 1 when another stop came, 2 when not. */
+static int cut_by_state(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	uint64_t start = schedule_now_ns();
+	int status, r = seek_choose(thread, &status);
+
+	if (r == 1)
+		thread->stop_status = status;
+	if (r == 0)
+		r = cut_at(rec, thread, TURN_STATE);
+	/* What it costs must stay a small part of what is computed. */
+	own->next_look_ns = schedule_now_ns() + 5 * (schedule_now_ns() - start);
+	return r;
+}
+
 int preempt_here(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
@@ -144,14 +184,12 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	}
 	own->no_event = true;
 	schedule_resume(thread, PTRACE_CONT, 0);
-	if (r == 0) {
-		own->position = (struct position){ .kind = TURN_SPIN, .registers = thread->registers };
-		own->position.registers.orig_rax = (uint64_t)-1;
-		own->cut = true;
-		own->computing = false;
-		own->no_event = false;
-		schedule_end_turn(rec, thread);
-		return own->held_count > 0 ? record_held_here(rec, thread) : 0;
+	if (r == 0)
+		return cut_at(rec, thread, TURN_SPIN);
+	if (!rec->current || rec->current == thread) {
+		r = cut_by_state(rec, thread);
+		if (r != 2)
+			return r < 0 ? r : 0;
 	}
 	if (thread->registers.rip < own->lowest_ip)
 		own->lowest_ip = thread->registers.rip;

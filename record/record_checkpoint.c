@@ -6,8 +6,10 @@
 
 /* Calls in flight may have written, or be done in the kernel without having come back here: what their ranges hold now
  * is part of the state, so the trace must say it first. */
-static int capture_in_flight(struct recorder *rec, const struct thread *except, const struct space *space)
+int capture_in_flight(struct recorder *rec, const struct thread *except)
 {
+	const struct space *space = except->process->space;
+
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
 		struct event event;
 		int r;
@@ -82,7 +84,7 @@ int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoi
 	struct event event = { .kind = EVENT_CHECKPOINT, .thread = thread->number };
 	struct page_tags tags = { 0 };
 	struct state_request request = { .with_memory = with_memory, .tags = &tags };
-	int r = with_memory ? capture_in_flight(rec, thread, process->space) : 0;
+	int r = with_memory ? capture_in_flight(rec, thread) : 0;
 
 	if (r < 0)
 		return r;

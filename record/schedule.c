@@ -202,6 +202,7 @@ void schedule_end_turn(struct recorder *rec, struct thread *thread)
 	if (own->cut) {
 		rec->turn.turn.end = own->position.kind;
 		rec->turn.turn.count = own->position.count;
+		memcpy(rec->turn.turn.state, own->position.state, DIGEST_BYTES);
 		rec->turn_registers = own->position.registers;
 		rec->turn.registers = &rec->turn_registers;
 		rec->turn.ip = own->position.registers.rip;
@@ -231,7 +232,7 @@ static int write_turn(struct recorder *rec, struct thread *next)
 	}
 	if (rec->last && rec->last->record->cut) {
 		rec->last->record->cut = false;
-		if (rec->turn.turn.end != TURN_SPIN)
+		if (rec->turn.turn.end == TURN_COUNT || rec->turn.turn.end == TURN_ADDRESS)
 			rec->pmu_used = true;
 	}
 	rec->turn.turn.next = next->number;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "../sandbox/spin.h"
+#include "../sandbox/seek.h"
 #include "../traces/digest.h"
 #include "../traces/error.h"
 
@@ -213,12 +213,14 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 								     event->ip, thread->call.ip);
 	case TURN_COUNT:
 	case TURN_ADDRESS:
-	case TURN_SPIN: break;
+	case TURN_SPIN:
+	case TURN_STATE: break;
 	}
 	if (!thread || !event->registers || thread->stand != STAND_BOUNDARY)
 		return SWORN_EFORMAT;
-	if (event->turn.end == TURN_SPIN) {
-		r = spin_reach(thread, event->registers, &status);
+	if (event->turn.end == TURN_SPIN || event->turn.end == TURN_STATE) {
+		r = seek_reach(&rep->guests, thread, event->registers,
+			       event->turn.end == TURN_STATE ? event->turn.state : NULL, &status);
 		if (r == SWORN_EDIVERGED)
 			return diverge_number(rep, "position", event->registers->rip,
 					      thread->registers.rip);

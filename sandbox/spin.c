@@ -2,27 +2,13 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/user.h>
 
 #include "../traces/error.h"
+#include "seek.h"
 #include "stop.h"
 
-#define FLAG_RF 0x10000ULL
-#define FLAG_TF 0x100ULL
-#define DR7_EXECUTE_0 1UL /* local enable of DR0, on execution */
-
-static bool same_registers(const struct registers *a, const struct registers *b)
-{
-	struct registers x = *a, y = *b;
-
-	x.orig_rax = y.orig_rax = 0;
-	x.eflags &= ~(FLAG_RF | FLAG_TF);
-	y.eflags &= ~(FLAG_RF | FLAG_TF);
-	return memcmp(&x, &y, sizeof(x)) == 0;
-}
 
 static int wait_stop(struct thread *thread, int *ret_status)
 {
@@ -63,7 +49,7 @@ static int step_round(struct thread *thread, const struct registers *start, int 
 
 		if (r != 0)
 			return r;
-		if (same_registers(&thread->registers, start)) {
+		if (seek_same_registers(&thread->registers, start)) {
 			*ret_steps = i;
 			return 0;
 		}
@@ -104,52 +90,5 @@ int spin_find(const struct guests *guests, struct thread *thread, int *ret_statu
 	r = find(guests, thread, ret_status);
 	if (ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(mask), &mask) < 0 && r != 1)
 		return SWORN_EGONE;
-	return r;
-}
-
-static int set_breakpoint(struct thread *thread, uint64_t address)
-{
-	unsigned long control = address ? DR7_EXECUTE_0 : 0;
-
-	if (ptrace(PTRACE_POKEUSER, thread->tid, offsetof(struct user, u_debugreg[7]), 0UL) < 0)
-		return errno == ESRCH ? SWORN_EGONE : -errno;
-	if (!address)
-		return 0;
-	if (ptrace(PTRACE_POKEUSER, thread->tid, offsetof(struct user, u_debugreg[0]), address) < 0 ||
-	    ptrace(PTRACE_POKEUSER, thread->tid, offsetof(struct user, u_debugreg[7]), control) < 0)
-		return errno == ESRCH ? SWORN_EGONE : -errno;
-	return 0;
-}
-
-int spin_reach(struct thread *thread, const struct registers *registers, int *ret_status)
-{
-	int r;
-
-	if (same_registers(&thread->registers, registers))
-		return 0;
-	r = set_breakpoint(thread, registers->rip);
-	for (unsigned int hits = 0; r == 0; hits++) {
-		if (hits == SPIN_HITS_MAX) {
-			set_breakpoint(thread, 0);
-			return SWORN_EDIVERGED;
-		}
-		siginfo_t info;
-
-		r = stop_resume(thread, PTRACE_CONT, 0);
-		if (r == 0)
-			r = wait_stop(thread, ret_status);
-		if (r < 0)
-			return r;
-		if (stop_kind(*ret_status) != STOP_SIGNAL || stop_signal(*ret_status) != SIGTRAP ||
-		    ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) < 0 ||
-		    info.si_code != TRAP_HWBKPT) {
-			set_breakpoint(thread, 0);
-			stop_get_registers(thread);
-			return 1;
-		}
-		r = stop_get_registers(thread);
-		if (r == 0 && same_registers(&thread->registers, registers))
-			return set_breakpoint(thread, 0);
-	}
 	return r;
 }

@@ -1,6 +1,6 @@
 /*
  * Cutting a turn without a counter: a thread that spins, waiting for somebody else, comes back to the very same registers
- * and memory in a few steps. Any round is then as good as any other, so the registers alone name the point.
+ * and memory in a few steps. Any round is then as good as any other, so the registers alone name the point (seek_reach() without a state).
  */
 #ifndef SWORN_SANDBOX_SPIN_H
 #define SWORN_SANDBOX_SPIN_H
@@ -8,7 +8,6 @@
 #include "guest.h"
 
 #define SPIN_STEPS_MAX 4096
-#define SPIN_HITS_MAX 4000000 /* passes of the point with other registers */
 
 /*
  * Record: the thread was interrupted inside computation, its registers are read. Steps it until they repeat. 0 when
@@ -16,9 +15,5 @@
  * (*ret_status); 2 when this is no spin, the thread stands somewhere near, with its registers read.
  */
 int spin_find(const struct guests *guests, struct thread *thread, int *ret_status);
-
-/* Replay: runs the thread to where its registers are these. 0, 1 when another stop came first, or
- * SWORN_EDIVERGED when it passed the point SPIN_HITS_MAX times with other registers. */
-int spin_reach(struct thread *thread, const struct registers *registers, int *ret_status);
 
 #endif

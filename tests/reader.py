@@ -370,7 +370,8 @@ COMMON = {
 # Per kind: name, then the fields from key 13 on; "x" marks a hexadecimal number.
 KINDS = [
     ("call",), ("part",),
-    ("turn", ("end", number(4)), ("next", number(U32)), ("count", number(U64))),
+    ("turn", ("end", number(5)), ("next", number(U32)), ("count", number(U64)),
+     ("state", is_digest)),
     ("exec", ("unit", number(U32)), ("process", number(U32)), ("brk", number(U64), "x"),
      ("stack_limit", number(U64), "x"), ("path", is_path)),
     ("clone", ("child", number(U32)), ("tid", number(U32)), ("pid", number(U32)),

@@ -98,6 +98,7 @@ enum turn_end {
 	TURN_COUNT = 2, /* cut inside computation: `count` branches after its last event, at `registers` */
 	TURN_ADDRESS = 3, /* the same, where registers.rip is an address rarely executed nearby */
 	TURN_SPIN = 4, /* cut in a spin that repeats its registers and retires no counted branch */
+	TURN_STATE = 5, /* cut inside computation where `registers` and the whole state of the process are these */
 };
 
 enum call_flag {
@@ -160,7 +161,7 @@ struct event {
 	const struct mapping *mappings; /* EXEC: whole table; CALL of the map family: the mapping made; MEMORY: what the object is behind now */
 	size_t mappings_count;
 
-	/* State after: SIGNAL_HANDLED, SIGRETURN, EXEC; TURN_COUNT/ADDRESS/SPIN: state at the cut. */
+	/* State after: SIGNAL_HANDLED, SIGRETURN, EXEC; TURN_COUNT/ADDRESS/SPIN/STATE: at the cut. */
 	const struct registers *registers; /* NULL where absent */
 	const uint8_t *vector; /* vector state in canonical form (sandbox/register.h), NULL where absent */
 	size_t vector_length;
@@ -170,6 +171,7 @@ struct event {
 			enum turn_end end;
 			uint32_t next; /* thread that goes on */
 			uint64_t count; /* retired conditional branches since the thread's last event */
+			uint8_t state[DIGEST_BYTES]; /* TURN_STATE: as of an intermediate checkpoint */
 		} turn;
 		struct {
 			uint32_t unit;	      /* serial number of the unit that starts, from 1 */

@@ -65,8 +65,9 @@ struct field {
 static const struct field event_fields[EVENT_KINDS][CBOR_KEYS] = {
 	[EVENT_CALL] = { COMMON },
 	[EVENT_PART] = { COMMON },
-	[EVENT_TURN] = { COMMON, [13] = ENUM(event, turn.end, TURN_SPIN),
-		[14] = U32(event, turn.next), [15] = U64(event, turn.count) },
+	[EVENT_TURN] = { COMMON, [13] = ENUM(event, turn.end, TURN_STATE),
+		[14] = U32(event, turn.next), [15] = U64(event, turn.count),
+		[16] = OTHER(DIGEST, event, turn.state) },
 	[EVENT_EXEC] = { COMMON, [13] = U32(event, exec.unit), [14] = U32(event, exec.process),
 		[15] = U64(event, exec.brk), [16] = U64(event, exec.stack_limit),
 		[17] = OTHER(PATH, event, exec.path) },

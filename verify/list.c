@@ -170,6 +170,7 @@ static void print_kind(FILE *out, const struct event *event)
 		print_uint(out, "end", event->turn.end);
 		print_uint(out, "next", event->turn.next);
 		print_uint(out, "count", event->turn.count);
+		print_digest(out, "state", event->turn.state);
 		break;
 	case EVENT_EXEC: print_exec(out, event); break;
 	case EVENT_CLONE: print_clone(out, event); break;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../../../sandbox/seek.h"
 #include "../../../sandbox/spin.h"
 #include "traced_child.h"
 
@@ -127,7 +128,7 @@ static void find_and_reach(void (*program)(void))
 	traced_end(&recorded);
 
 	start(&replayed, program);
-	assert_int_equal(spin_reach(replayed.thread, &found, &status), 0);
+	assert_int_equal(seek_reach(&replayed.guests, replayed.thread, &found, NULL, &status), 0);
 	assert_same_place(&replayed.thread->registers, &found);
 	assert_int_equal(stop_get_registers(replayed.thread), 0);
 	assert_same_place(&replayed.thread->registers, &found);
@@ -239,9 +240,9 @@ static void a_guest_that_stands_there_already_is_not_resumed(void **state)
 	here = traced.thread->registers;
 	here.orig_rax = UINT64_MAX;
 	launch_discard(traced.thread->tid);
-	assert_int_equal(spin_reach(traced.thread, &here, &status), 0);
+	assert_int_equal(seek_reach(&traced.guests, traced.thread, &here, NULL, &status), 0);
 	here.rbx = 1;
-	assert_int_equal(spin_reach(traced.thread, &here, &status), SWORN_EGONE);
+	assert_int_equal(seek_reach(&traced.guests, traced.thread, &here, NULL, &status), SWORN_EGONE);
 	guests_release(&traced.guests);
 }
 
@@ -261,7 +262,7 @@ static void all_registers_count_and_not_the_instruction_alone(void **state)
 	position = traced.thread->registers;
 	traced_end(&traced);
 	start(&traced, count_down_and_stop);
-	assert_int_equal(spin_reach(traced.thread, &position, &status), 0);
+	assert_int_equal(seek_reach(&traced.guests, traced.thread, &position, NULL, &status), 0);
 	assert_int_equal(traced.thread->registers.rcx, 42);
 	traced_end(&traced);
 }
@@ -277,7 +278,7 @@ static void a_place_that_never_comes_ends_at_the_next_stop(void **state)
 	position = traced.thread->registers;
 	position.rip += 5; /* the loop, behind `mov $100, %ecx` */
 	position.rbx = 1;
-	assert_int_equal(spin_reach(traced.thread, &position, &status), 1);
+	assert_int_equal(seek_reach(&traced.guests, traced.thread, &position, NULL, &status), 1);
 	assert_int_equal(stop_kind(status), STOP_SIGNAL);
 	assert_int_equal(stop_signal(status), SIGTRAP);
 	assert_int_equal(traced.thread->registers.rcx, 0);

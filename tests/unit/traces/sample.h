@@ -133,9 +133,11 @@ static inline void sample_kind(struct sample *sample)
 	case EVENT_SIGRETURN:
 	case EVENT_PART: break;
 	case EVENT_TURN:
-		event->turn.end = (enum turn_end)(sample_random(sample) % 5);
+		event->turn.end = (enum turn_end)(sample_random(sample) % 6);
 		event->turn.next = (uint32_t)sample_word(sample);
 		event->turn.count = sample_word(sample);
+		if (event->turn.end == TURN_STATE)
+			sample_bytes(sample, event->turn.state, DIGEST_BYTES);
 		break;
 	case EVENT_EXEC:
 		event->exec.unit = (uint32_t)sample_word(sample);
@@ -174,6 +176,7 @@ static inline void sample_kind(struct sample *sample)
 		event->checkpoint.unit = (uint32_t)sample_word(sample);
 		event->checkpoint.last = sample_random(sample) % 2;
 		sample_bytes(sample, event->checkpoint.hash, DIGEST_BYTES);
+		event->checkpoint.shift = (uint32_t)sample_random(sample) % (CHECKPOINT_SHIFT_MAX + 1);
 		break;
 	case EVENT_MEMORY:
 		event->memory.object = sample_word(sample);
@@ -259,6 +262,7 @@ static inline void assert_same_kind(const struct event *a, const struct event *b
 		assert_int_equal(a->turn.end, b->turn.end);
 		assert_int_equal(a->turn.next, b->turn.next);
 		assert_int_equal(a->turn.count, b->turn.count);
+		assert_memory_equal(a->turn.state, b->turn.state, DIGEST_BYTES);
 		break;
 	case EVENT_EXEC:
 		assert_int_equal(a->exec.unit, b->exec.unit);
@@ -296,6 +300,7 @@ static inline void assert_same_kind(const struct event *a, const struct event *b
 		assert_int_equal(a->checkpoint.unit, b->checkpoint.unit);
 		assert_int_equal(a->checkpoint.last, b->checkpoint.last);
 		assert_memory_equal(a->checkpoint.hash, b->checkpoint.hash, DIGEST_BYTES);
+		assert_int_equal(a->checkpoint.shift, b->checkpoint.shift);
 		break;
 	case EVENT_MEMORY:
 		assert_int_equal(a->memory.object, b->memory.object);

@@ -126,7 +126,7 @@ static void values_out_of_range_are_refused(void **state)
 	REFUSED(0xa1, 0, 13);						   /* kind */
 	REFUSED(0xa1, 1, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0);			   /* thread: 33 bits */
 	REFUSED(0xa1, 7, 8);						   /* flags */
-	REFUSED(0xa2, 0, 2, 13, 5);					   /* turn.end */
+	REFUSED(0xa2, 0, 2, 13, 6);					   /* turn.end */
 	REFUSED(0xa2, 0, 5, 13, 5);					   /* exit.cause */
 	REFUSED(0xa2, 0, 5, 14, 2);					   /* exit.process_gone */
 	REFUSED(0xa1, 9, 0x81, 0x84, PAYLOAD_SOURCE_LAST + 1, 1, 0, 0x40); /* source */
@@ -202,7 +202,7 @@ static void events_that_no_reader_accepts_are_not_encoded(void **state)
 		{ .flags = 8 },
 		{ .payloads = &payload, .payloads_count = 1 },
 		{ .mappings = &mapping, .mappings_count = 1 },
-		{ .kind = EVENT_TURN, .turn.end = (enum turn_end)5 },
+		{ .kind = EVENT_TURN, .turn.end = (enum turn_end)6 },
 	};
 	struct cbor_out out = { .bytes = space, .capacity = sizeof(space) };
 	(void)state;

@@ -1,0 +1,34 @@
+/*
+ * Cutting a turn anywhere, without a counter: the whole state of the process names the point. To find it again takes
+ * coming by its address, comparing registers, and where they agree, memory; so it is put where the thread comes by
+ * rarely. Two points of the same state are the same point to everybody.
+ */
+#ifndef SWORN_SANDBOX_SEEK_H
+#define SWORN_SANDBOX_SEEK_H
+
+#include "guest.h"
+
+#define SEEK_HITS_MAX 4000000 /* passes of the point with other registers */
+#define SEEK_STATES_MAX 20000 /* with these registers and other memory */
+
+/* Equal but for what a stop changes. */
+bool seek_same_registers(const struct registers *a, const struct registers *b);
+
+/*
+ * Record: the thread was interrupted inside computation, its registers are read. Lets it run on, for half a second at
+ * most, to a place that it passes rarely. 0 when it stands there; 1 when another stop came first (*ret_status); 2 when
+ * there is no such place, the thread stands somewhere near. Registers are read in any case but 1.
+ */
+int seek_choose(struct thread *thread, int *ret_status);
+
+/* State of the process, for a point of this thread inside computation. What calls in flight have written must be known. */
+int seek_state(const struct guests *guests, struct thread *thread, uint8_t ret_state[DIGEST_BYTES]);
+
+/*
+ * Replay: runs the thread to where its registers are these, and the state, unless NULL, is this. 0; 1 when another stop
+ * came first; SWORN_EDIVERGED when it came by too often.
+ */
+int seek_reach(const struct guests *guests, struct thread *thread, const struct registers *registers,
+	       const uint8_t *state, int *ret_status);
+
+#endif
