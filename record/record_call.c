@@ -107,7 +107,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 		execute(thread);
 		thread->record->blocks = thread->process->threads_count > 1;
 		return 0;
-	case FAMILY_CLONE: execute(thread); return 0;
+	case FAMILY_CLONE: execute(thread); return record_clone_entry(thread);
 	case FAMILY_RANDOM:
 	case FAMILY_CLOCK:
 	case FAMILY_PID:
@@ -138,7 +138,7 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		own->in_call = true;
 		schedule_resume(thread, PTRACE_SYSCALL, 0);
 		own->restarting = false;
-		return 0;
+		return thread->call.row->family == FAMILY_CLONE ? record_clone_entry(thread) : 0;
 	}
 	own->turned = false;
 	r = guest_enter_call(thread);
@@ -256,6 +256,11 @@ int record_return(struct recorder *rec, struct thread *thread)
 		return SWORN_EFORMAT;
 	if (thread->call.row->family == FAMILY_SIGRETURN)
 		return record_sigreturn(rec, thread);
+	if (thread->call.row->family == FAMILY_CLONE) {
+		r = record_clone_return(thread);
+		if (r < 0)
+			return r;
+	}
 	if (is_undecided(result)) {
 		/* EINTR or a restart: the signal stop that follows decides. */
 		own->restarting = true;

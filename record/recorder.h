@@ -199,6 +199,9 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);
 int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid);
+/* What the kernel does not get to see of clone's flags, taken out at the entry and put back at the return. */
+int record_clone_entry(struct thread *thread);
+int record_clone_return(struct thread *thread);
 int record_exit_entry(struct recorder *rec, struct thread *thread);
 int record_exit_stop(struct recorder *rec, struct thread *thread);
 int record_gone(struct recorder *rec, struct thread *thread, int status);
