@@ -197,7 +197,11 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 		return SWORN_EFORMAT;
 	rep->running = event->turn.next;
 	switch (event->turn.end) {
-	case TURN_BOUNDARY: return !thread || thread->stand == STAND_BOUNDARY ? 0 : SWORN_EFORMAT;
+	case TURN_BOUNDARY:
+		/* One that a signal ends goes nowhere any more, wherever the signal met it. */
+		return !thread || thread->stand == STAND_BOUNDARY || thread->process->ending
+			       ? 0
+			       : SWORN_EFORMAT;
 	case TURN_ENTRY:
 		if (!thread)
 			return SWORN_EFORMAT;
