@@ -134,7 +134,7 @@ int replay_exec(struct replayer *rep, struct thread *thread)
 	} else {
 		thread = guest_first(&rep->guests, tid, event->exec.process);
 		rep->running = 1;
-		rep->command_pid = event->exec.process;
+		rep->command = thread ? thread->process : NULL;
 		r = thread ? 0 : -ENOMEM;
 	}
 	if (r < 0)

@@ -89,7 +89,7 @@ int replay_exit(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 	struct process *process = thread->process;
-	bool command = process->pid == rep->command_pid && rep->command_pid != 0;
+	bool command = process == rep->command;
 	int r = check_cause(rep, thread);
 
 	if (r < 0)
@@ -108,7 +108,7 @@ int replay_exit(struct replayer *rep, struct thread *thread)
 		return r;
 	if (command && event->exit.process_gone) {
 		rep->status = event->exit.status;
-		rep->command_pid = 0;
+		rep->command = NULL;
 	}
 	guest_exit(&rep->guests, thread);
 	return 0;

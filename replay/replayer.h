@@ -41,8 +41,8 @@ struct replayer {
 	uint32_t running;	   /* the thread whose turn it is, 0 before the first event */
 	uint64_t played, checkpoints, units_ended;
 	bool ended, state_matches;
-	uint32_t status;      /* of the command, once it ended */
-	uint32_t command_pid; /* guest-visible, 0 once it ended */
+	uint32_t status;	 /* of the command, once it ended */
+	struct process *command; /* borrowed, NULL once it ended */
 	uint8_t state[DIGEST_BYTES];
 	const char *seed;
 	const char *const *argv;
