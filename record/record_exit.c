@@ -265,6 +265,21 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 	}
 }
 
+int record_detached(struct recorder *rec)
+{
+	struct thread *next;
+	int r = 0;
+
+	for (struct thread *t = rec->detached ? rec->guests.first : NULL; r == 0 && t; t = next) {
+		next = t->next;
+		if (t->record->request != PTRACE_DETACH || !stop_is_over(t->tid))
+			continue;
+		rec->detached--;
+		r = record_gone(rec, t, t->record->deliver);
+	}
+	return r;
+}
+
 int record_gone(struct recorder *rec, struct thread *thread, int status)
 {
 	int r = rec->current != thread ? schedule_mark(rec) : 0;

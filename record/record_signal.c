@@ -197,6 +197,13 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	return r == 0 && own->held_count > 0 && !own->held_raised ? raise_held(thread) : r;
 }
 
+/* The first process of a pid namespace, which signals only end where it handles them or an instruction raises them
+ * (pid_namespaces(7)). */
+static bool is_first_process(const struct thread *thread)
+{
+	return thread->process->pid == 1;
+}
+
 static int die(struct recorder *rec, struct thread *thread, struct event *event)
 {
 	struct record_thread *own = thread->record;
@@ -217,7 +224,8 @@ static int die(struct recorder *rec, struct thread *thread, struct event *event)
 	r = record_event(rec, event);
 	if (r == 0 && !thread->process->checkpointed)
 		r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
-	schedule_resume(thread, PTRACE_CONT, signal);
+	/* Of a traced first process the kernel drops even a forced signal, and the instruction would fault for ever. */
+	schedule_resume(thread, is_first_process(thread) ? PTRACE_DETACH : PTRACE_CONT, signal);
 	return r;
 }
 
@@ -323,7 +331,7 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 		/* A forced signal that is blocked or ignored ends the process (signal(7)). */
 		if ((thread->mask & signal_bit(signal)) || effect == EFFECT_IGNORE)
 			effect = EFFECT_FATAL;
-	} else if (effect != EFFECT_HANDLE && effect != EFFECT_FATAL) {
+	} else if (effect != EFFECT_HANDLE && (effect != EFFECT_FATAL || is_first_process(thread))) {
 		return pass_on(thread, signal);
 	} else if (!own->in_call && !at_boundary(thread)) {
 		if (!own->counting)

@@ -97,6 +97,7 @@ struct recorder {
 	uint32_t command_status;
 	bool command_gone;
 	pid_t init;
+	unsigned int detached; /* threads that were let go to die */
 	struct writer *writer;
 	struct sinks *sinks;
 	struct random *random;
@@ -205,6 +206,8 @@ int record_clone_return(struct thread *thread);
 int record_exit_entry(struct recorder *rec, struct thread *thread);
 int record_exit_stop(struct recorder *rec, struct thread *thread);
 int record_gone(struct recorder *rec, struct thread *thread, int status);
+/* Takes in the end of guests that were let go to die, which no stop tells. 0 or negative. */
+int record_detached(struct recorder *rec);
 int record_signal(struct recorder *rec, struct thread *thread, int signal);
 int record_sigreturn(struct recorder *rec, struct thread *thread);
 /* The thread stands at its turn's end, cut inside computation: its held signal comes there. */

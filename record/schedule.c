@@ -286,14 +286,16 @@ static int pick(struct recorder *rec)
 
 	while ((r = collect(rec, WNOHANG)) > 0)
 		;
-	if (r < 0 && r != -ECHILD)
+	if (r == 0 || r == -ECHILD)
+		r = record_detached(rec);
+	if (r < 0)
 		return r;
 	next = next_ready(rec);
 	if (!next) {
 		if (rec->guests.alive == 0)
 			return 0;
 		r = collect(rec, 0);
-		return r == -ECHILD ? SWORN_EGONE : r < 0 ? r : 0;
+		return r == -ECHILD && !rec->detached ? SWORN_EGONE : r < 0 && r != -ECHILD ? r : 0;
 	}
 	r = write_turn(rec, next);
 	if (r < 0)
@@ -323,7 +325,12 @@ static int resume(struct recorder *rec, struct thread *thread)
 		own->highest_ip = 0;
 	}
 	r = stop_resume(thread, own->request, own->deliver);
-	own->deliver = 0;
+	if (own->request == PTRACE_DETACH) {
+		own->exiting = true;
+		rec->detached++;
+	} else {
+		own->deliver = 0;
+	}
 	own->no_event = false;
 	if (own->request != PTRACE_LISTEN)
 		own->computing = !own->in_call;
