@@ -165,8 +165,8 @@ static void own_signals(void)
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, note = { .sa_handler = on_signal };
 	struct itimerval ticker = { { 0, TICK_US }, { 0, TICK_US } };
 
-	sigaction(SIGINT, &ignore, NULL);
-	sigaction(SIGQUIT, &ignore, NULL);
+	sigaction(SIGINT, &note, NULL);
+	sigaction(SIGQUIT, &note, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGTTOU, &ignore, NULL);
 	sigaction(SIGALRM, &note, NULL);
@@ -175,15 +175,16 @@ static void own_signals(void)
 	setitimer(ITIMER_REAL, &ticker, NULL);
 }
 
-/* Once it asks the command to end; twice it ends every guest. */
+/* Once it asks the command to end; twice it ends every guest. The terminal asks the command itself, but not those that
+ * it left behind in a session of their own. */
 static void pass_signal(struct recorder *rec)
 {
 	static unsigned int asked;
 	int signal = pending_signal;
 
-	if (signal != SIGTERM && signal != SIGHUP)
-		return;
 	pending_signal = 0;
+	if (!signal || ((signal == SIGINT || signal == SIGQUIT) && rec->command))
+		return;
 	if (asked++ == 0 && rec->command) {
 		kill(rec->command->leader, signal);
 		return;
