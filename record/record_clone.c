@@ -138,6 +138,7 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 	record_thread_init(child);
 	if (!child->record)
 		return -ENOMEM;
+	record_sched_inherit(thread, child);
 	if (request.flags & CLONE_CHILD_CLEARTID)
 		child->clear_tid = call->args[3];
 	event.clone.child = child->number;

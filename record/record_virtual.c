@@ -17,7 +17,7 @@
 #define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
 #define RANDOM_CHUNK 4096
 
-static bool is_writable(const struct thread *thread, uint64_t address, uint64_t length)
+bool record_writable(const struct thread *thread, uint64_t address, uint64_t length)
 {
 	while (length > 0) {
 		const struct mapping *m = mapping_find(&thread->process->space->table, address);
@@ -32,16 +32,14 @@ static bool is_writable(const struct thread *thread, uint64_t address, uint64_t 
 	return true;
 }
 
-/* Writes `bytes` to the guest as argument `arg`'s output of the call. 0 or a negative errno for the guest in
- * *ret_error. */
-static int give(struct recorder *rec, struct thread *thread, const struct payload *payload,
+int record_give(struct recorder *rec, struct thread *thread, const struct payload *payload,
 		int64_t *ret_result)
 {
 	int r;
 
 	if (payload->length == 0)
 		return 0;
-	if (!is_writable(thread, payload->address, payload->length)) {
+	if (!record_writable(thread, payload->address, payload->length)) {
 		*ret_result = -EFAULT;
 		return 0;
 	}
@@ -58,7 +56,7 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 
 	if (args[2] & ~(uint64_t)RANDOM_FLAGS)
 		return record_answer(rec, thread, -EINVAL);
-	if (!is_writable(thread, args[0], length))
+	if (!record_writable(thread, args[0], length))
 		return record_answer(rec, thread, -EFAULT);
 	while (done < length) {
 		size_t n = length - done < sizeof(chunk) ? (size_t)(length - done) : sizeof(chunk);
@@ -66,7 +64,7 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 		int r;
 
 		random_bytes(rec->random, chunk, n);
-		r = give(rec, thread, &payload, &result);
+		r = record_give(rec, thread, &payload, &result);
 		if (r < 0)
 			return r;
 		done += n;
@@ -128,38 +126,10 @@ static int answer_clock(struct recorder *rec, struct thread *thread)
 		}
 	}
 	if (result >= 0)
-		r = give(rec, thread, &payload, &result);
+		r = record_give(rec, thread, &payload, &result);
 	if (r == 0 && thread->call.nr == SYS_gettimeofday && args[1]) {
 		payload = (struct payload){ 1, DIRECTION_OUT, args[1], sizeof(zone), zone };
-		r = give(rec, thread, &payload, &result);
-	}
-	return r < 0 ? r : record_answer(rec, thread, result);
-}
-
-/* Guests see the CPUs that the user gave the recorder, and may ask for any; they run on one. */
-static int answer_sched(struct recorder *rec, struct thread *thread)
-{
-	const uint64_t *args = thread->call.args;
-	uint32_t zeros[2] = { 0 };
-	int64_t result = 0;
-	int r = 0;
-
-	if (thread->call.nr == SYS_sched_getaffinity) {
-		size_t length = 8;
-		struct payload payload = { 2, DIRECTION_OUT, args[2], length,
-					   (const uint8_t *)&rec->affinity };
-
-		result = args[1] < length || args[1] % 8 ? -EINVAL : (int64_t)length;
-		if (result > 0)
-			r = give(rec, thread, &payload, &result);
-	} else if (thread->call.nr == SYS_getcpu) {
-		for (uint8_t i = 0; i < 2 && r == 0; i++) {
-			struct payload payload = { i, DIRECTION_OUT, args[i], 4,
-						   (const uint8_t *)&zeros[i] };
-
-			if (args[i])
-				r = give(rec, thread, &payload, &result);
-		}
+		r = record_give(rec, thread, &payload, &result);
 	}
 	return r < 0 ? r : record_answer(rec, thread, result);
 }
@@ -181,7 +151,7 @@ static int answer_dumpable(struct recorder *rec, struct thread *thread)
 		else
 			thread->process->dumpable = (uint32_t)args[1];
 		break;
-	case PR_GET_TSC: r = give(rec, thread, &payload, &result); break;
+	case PR_GET_TSC: r = record_give(rec, thread, &payload, &result); break;
 	case PR_SET_TSC: break;
 	default: result = -EINVAL; break;
 	}
@@ -207,7 +177,7 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 		if (process->ppid)
 			return record_answer(rec, thread, process->ppid);
 		break;
-	case FAMILY_SCHED: return answer_sched(rec, thread);
+	case FAMILY_SCHED: return record_sched(rec, thread, ret_answered);
 	case FAMILY_DUMPABLE: return answer_dumpable(rec, thread);
 	case FAMILY_SECCOMP:
 		if (rec->warn)

@@ -43,6 +43,15 @@ struct held_signal {
 	uint8_t siginfo[SIGINFO_BYTES];
 };
 
+/* What a guest thinks it is scheduled by. */
+struct guest_schedule {
+	int policy;	   /* one of the realtime ones, or 0: whatever the kernel says */
+	uint32_t priority; /* 1 to 99 */
+	bool reset;	   /* SCHED_RESET_ON_FORK */
+	uint64_t runtime, deadline, period; /* of SCHED_DEADLINE, nanoseconds */
+	uint64_t affinity;		    /* 0: all that guests see */
+};
+
 /* The recorder's own part of a thread. */
 struct record_thread {
 	int request;	 /* PTRACE_CONT or PTRACE_SYSCALL: how to resume it */
@@ -71,6 +80,7 @@ struct record_thread {
 	struct robust_word *robust_words; /* what its death may write */
 	size_t robust_count;
 	uint64_t clear_word;
+	struct guest_schedule schedule;
 };
 
 #define MAPPED_FILES_WORDS 1024
@@ -214,6 +224,13 @@ int record_sigreturn(struct recorder *rec, struct thread *thread);
 int record_held_here(struct recorder *rec, struct thread *thread);
 int record_held(struct recorder *rec, struct thread *thread);
 int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answered);
+bool record_writable(const struct thread *thread, uint64_t address, uint64_t length);
+/* Writes an output of a call that is answered at its entry. 0, or negative when that failed for our reasons; *ret_result
+ * becomes -EFAULT where the guest's address is bad, and is left alone otherwise. */
+int record_give(struct recorder *rec, struct thread *thread, const struct payload *payload,
+		int64_t *ret_result);
+int record_sched(struct recorder *rec, struct thread *thread, bool *ret_answered);
+void record_sched_inherit(const struct thread *parent, struct thread *child);
 /* Virtual clock: now, after one step. */
 uint64_t record_clock_ns(struct recorder *rec);
 int record_random_read(struct recorder *rec, struct thread *thread, int64_t result);
