@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <linux/if_packet.h>
 #include <linux/kd.h>
+#include <linux/keyctl.h>
 #include <linux/landlock.h>
 #include <linux/nsfs.h>
 #include <linux/prctl.h>
@@ -275,6 +276,22 @@ static const struct row landlock_add_rule_rows[] = {
 };
 static const struct row landlock_add_rule_unlisted = UNLISTED(EINVAL, FD(ruleset_fd), INT(type),
 							      ADDR(attr), INT(flags));
+#undef PARENT
+
+#define PARENT keyctl
+static const struct row keyctl_rows[] = {
+#include "keyctl_table.def"
+};
+static const struct row keyctl_unlisted = UNLISTED(EOPNOTSUPP, INT(operation), WORD(arg2), WORD(arg3),
+						   WORD(arg4), WORD(arg5));
+#undef PARENT
+
+enum { SYSFS_INDEX_OF = 1, SYSFS_NAME_OF = 2, SYSFS_COUNT = 3 };
+#define PARENT sysfs
+static const struct row sysfs_rows[] = {
+#include "sysfs_table.def"
+};
+static const struct row sysfs_unlisted = UNLISTED(EINVAL, INT(option), WORD(arg1), WORD(arg2));
 #undef PARENT
 
 #define PARENT seccomp
