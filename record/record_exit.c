@@ -1,6 +1,7 @@
 /* Threads and processes that end. */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,42 @@ static struct thread *find_computing(const struct process *process)
 	return NULL;
 }
 
+/* A whole process, the end of which writes where others read. The first of a pid namespace ends after all others. */
+static bool leaves_words(const struct thread *thread)
+{
+	const struct record_thread *own = thread->record;
+
+	if (thread->process->threads_count > 1 || thread->process->pid == 1)
+		return false;
+	for (size_t i = 0; i < own->robust_count; i++) {
+		if (own->robust_words[i].object)
+			return true;
+	}
+	return thread->clear_tid && thread->process->space->references > 1;
+}
+
+/* On its way to its exit stop a thread cannot be read: waits until all others of the process are there. */
+static void gather_killed(const struct thread *thread)
+{
+	for (struct thread *t = thread->process->threads; t; t = t->sibling) {
+		int status = t->stop_status;
+		bool there = status &&
+			     (stop_kind(status) == STOP_EXIT || stop_kind(status) == STOP_GONE);
+		pid_t got = t->tid;
+
+		if (t == thread || t->record->exiting || there)
+			continue;
+		do
+			got = waitpid(t->tid, &status, __WALL);
+		while (got < 0 ? errno == EINTR
+			       : stop_kind(status) != STOP_EXIT && stop_kind(status) != STOP_GONE);
+		if (got != t->tid)
+			continue;
+		t->stop_status = status;
+		t->run = RUN_STOPPED;
+	}
+}
+
 int record_exit_stop(struct recorder *rec, struct thread *thread)
 {
 	struct process *process = thread->process;
@@ -234,6 +271,8 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		/* SIGKILL takes the whole process, wherever one of its threads was computing. */
 		struct thread *computing = find_computing(process);
 
+		if ((status & 0x7f) == SIGKILL)
+			gather_killed(thread);
 		if (computing)
 			computing->unplaced = computing->record->uncertain = true;
 		r = record_checkpoint(rec, computing ? computing : thread, CHECKPOINT_EXIT);
@@ -246,9 +285,10 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 	if (stop_resume(thread, PTRACE_CONT, 0) < 0)
 		return 0;
 	thread->run = RUN_KERNEL;
-	if (process->threads_count == 1 || process->ending || !(own->own_exit || exec))
+	if (!leaves_words(thread) &&
+	    (process->threads_count == 1 || process->ending || !(own->own_exit || exec)))
 		return 0; /* reaped by whoever waits next */
-	/* One thread of several: nobody runs before the kernel has cleared its tid word. A leader stays as a
+	/* Others still use its memory: nobody runs before the kernel has cleared its tid word. A leader stays as a
 	 * zombie until the last thread is gone. */
 	for (;;) {
 		int reaped, got = waitpid(thread->tid, &reaped, __WALL | WNOHANG);
