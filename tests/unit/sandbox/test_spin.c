@@ -70,6 +70,11 @@ static void count_down_and_stop(void)
 	PROGRAM("mov $100, %%ecx\n\t1: dec %%ecx\n\tjnz 1b\n\tint3");
 }
 
+static void save_flags_and_stop(void)
+{
+	PROGRAM("lea 1024(%%rdi), %%rsp\n\tpushfq\n\tpushfw\n\tint3");
+}
+
 /* Stands at the program's first instruction; its model knows the shared page. */
 static void start(struct traced *traced, void (*program)(void))
 {
@@ -285,6 +290,20 @@ static void a_place_that_never_comes_ends_at_the_next_stop(void **state)
 	traced_end(&traced);
 }
 
+static void steps_leave_no_trace_in_saved_flags(void **state)
+{
+	struct traced traced;
+	int status;
+
+	(void)state;
+	start(&traced, save_flags_and_stop);
+	assert_int_equal(spin_find(&traced.guests, traced.thread, &status), 1);
+	assert_true(shared[1016 / 8] != 0);
+	assert_int_equal(shared[1016 / 8] & 0x100, 0);
+	assert_int_equal(shared[1008 / 8] >> 48 & 0x100, 0);
+	traced_end(&traced);
+}
+
 static int set_up(void **state)
 {
 	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -308,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_guest_that_stands_there_already_is_not_resumed),
 		cmocka_unit_test(all_registers_count_and_not_the_instruction_alone),
 		cmocka_unit_test(a_place_that_never_comes_ends_at_the_next_stop),
+		cmocka_unit_test(steps_leave_no_trace_in_saved_flags),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
