@@ -105,7 +105,8 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 		if (r < 0)
 			return r;
 		execute(thread);
-		thread->record->blocks = thread->process->threads_count > 1;
+		thread->record->blocks = thread->process->threads_count > 1 ||
+					 thread->tid != thread->process->leader;
 		return 0;
 	case FAMILY_CLONE: execute(thread); return record_clone_entry(thread);
 	case FAMILY_RANDOM:

@@ -380,6 +380,11 @@ static bool others_alive(const struct recorder *rec, const struct thread *thread
 	return rec->guests.first != thread || thread->next != NULL;
 }
 
+static bool is_in_exec(const struct thread *thread)
+{
+	return thread->call.nr == NR_EXECVE || thread->call.nr == NR_EXECVEAT;
+}
+
 static int wait_current(struct recorder *rec, struct thread *thread)
 {
 	int status, r;
@@ -387,9 +392,11 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 	if (thread->run == RUN_USER && thread->record->counting)
 		return preempt_wait(rec, thread);
 	if (thread->run == RUN_KERNEL && thread->record->blocks &&
-	    (others_alive(rec, thread) || thread->call.nr == NR_EXECVE ||
-	     thread->call.nr == NR_EXECVEAT)) {
-		if (schedule_others_ready(rec, thread))
+	    (others_alive(rec, thread) || is_in_exec(thread))) {
+		/* Once it has the leader's tid, nobody is left under its own. */
+		bool renamed = is_in_exec(thread) && thread->tid != thread->process->leader;
+
+		if (!renamed && schedule_others_ready(rec, thread))
 			return wait_asleep(rec, thread);
 		r = collect(rec, 0);
 		if (r == -ECHILD)
