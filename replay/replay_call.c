@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <asm/prctl.h>
@@ -193,6 +194,25 @@ static int play_restarted(struct thread *thread)
 	return replay_answer(thread, thread->call.nr);
 }
 
+/* The kernel grows stacks in replay, too: it has to know how far. */
+static int follow_stack_limit(struct replayer *rep, struct thread *thread)
+{
+	const struct call *call = &thread->call;
+	bool own = call->nr == SYS_setrlimit;
+	uint32_t pid = own ? 0 : (uint32_t)call->args[0], resource = (uint32_t)call->args[own ? 0 : 1];
+	uint64_t limit[2], address = call->args[own ? 1 : 2];
+
+	if ((!own && call->nr != SYS_prlimit64) || resource != RLIMIT_STACK || !address)
+		return 0;
+	if (guest_read(thread, address, limit, sizeof(limit)) != sizeof(limit))
+		return SWORN_EREFUSED;
+	for (struct thread *t = rep->guests.first; t; t = t->next) {
+		if (pid == 0 ? t == thread : t->guest_tid == pid)
+			return stub_limit_stack(t->tid, limit[0]);
+	}
+	return 0;
+}
+
 static int play_success(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -208,6 +228,8 @@ static int play_success(struct replayer *rep, struct thread *thread)
 				rep->show_output ? show : NULL);
 	if (r == 0 && row->family == FAMILY_TLS)
 		follow_tls(thread);
+	if (r == 0)
+		r = follow_stack_limit(rep, thread);
 	return r < 0 ? r : guest_finish_call(thread, event->result);
 }
 

@@ -65,16 +65,13 @@ static int place_descriptors(const struct stub *stub)
 	return 0;
 }
 
-/* After the exec, which needs a stack of its own. */
-static int limit_stack(pid_t tid, uint64_t bytes)
+int stub_limit_stack(pid_t tid, uint64_t bytes)
 {
 	struct rlimit limit;
 
 	if (prlimit(tid, RLIMIT_STACK, NULL, &limit))
 		return -errno;
-	if (bytes < limit.rlim_max)
-		limit.rlim_max = bytes;
-	limit.rlim_cur = limit.rlim_max;
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
 	return prlimit(tid, RLIMIT_STACK, &limit, NULL) ? -errno : 0;
 }
 
@@ -206,7 +203,8 @@ static int start(const struct stub *stub, pid_t *ret_tid)
 	if (!r)
 		r = unmap_rest(tid);
 	if (!r)
-		r = limit_stack(tid, stub->stack_limit);
+		/* After the exec, which needs a stack of its own. */
+		r = stub_limit_stack(tid, stub->stack_limit);
 	if (r) {
 		launch_discard(tid);
 		return r;

@@ -5,6 +5,27 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+/* A child whose stack may grow so far, changed twice, uses 1 MiB of it. */
+static int deepen(rlim_t bytes)
+{
+	struct rlimit limit;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		volatile char *at = __builtin_frame_address(0);
+
+		expect(getrlimit(RLIMIT_STACK, &limit) == 0);
+		limit.rlim_cur = 128 << 10;
+		expect(setrlimit(RLIMIT_STACK, &limit) == 0);
+		limit.rlim_cur = bytes;
+		expect(prlimit(0, RLIMIT_STACK, &limit, NULL) == 0);
+		for (int i = 0; i < 256; i++)
+			*(at -= 4096) = 1;
+		_exit(0);
+	}
+	return reap(pid);
+}
+
 int main(void)
 {
 	struct rlimit limit = { 40, 64 }, now;
@@ -40,6 +61,7 @@ int main(void)
 			;
 	}
 	say("too long a run: %#x\n", reap(pid));
+	say("too deep a stack: %#x, %#x\n", deepen(256 << 10), deepen(4 << 20));
 	expect(getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > 0);
 	expect(getrusage(RUSAGE_CHILDREN, &usage) == 0 && getpriority(PRIO_PROCESS, 0) == 0);
 	return 0;
