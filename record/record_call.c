@@ -147,6 +147,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return r;
 	if (own->held_count > 0)
 		return record_held(rec, thread);
+	if (thread->call.ruling.kind != RULING_RUN)
+		return record_filtered(rec, thread);
 	row = thread->call.row;
 	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)
 		return refuse(rec, thread, row ? row->error : ENOSYS);

@@ -24,26 +24,30 @@ static void emit_registers(struct event *event, struct thread *thread, uint8_t *
 	event->vector = vector;
 }
 
-/* The kernel made a blocked or ignored signal default and unblocked it before the stop: put the guest's
- * own disposition and mask back. */
-static int undo_forced(struct thread *thread, int signal)
+int record_signal_default(struct thread *thread, int signal)
 {
-	struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
-	bool blocked = thread->mask & signal_bit(signal);
-	bool ignored = action->handler == (uint64_t)(uintptr_t)SIG_IGN;
+	const struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
 	uint64_t args[6] = { (uint64_t)signal, SCRATCH, 0, 8 };
 	int64_t result;
-	int r;
+	int r = guest_write(thread, SCRATCH, action, sizeof(*action));
 
-	if (!blocked && !ignored)
-		return 0;
-	r = guest_write(thread, SCRATCH, action, sizeof(*action));
 	if (r == 0)
 		r = stop_inject(thread, false, SYS_rt_sigaction, args, &result);
 	if (r == 0 &&
 	    ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask) < 0)
 		r = SWORN_EGONE;
 	return r;
+}
+
+/* The kernel made a blocked or ignored signal default and unblocked it before the stop: put the guest's
+ * own disposition and mask back. */
+static int undo_forced(struct thread *thread, int signal)
+{
+	const struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
+	bool blocked = thread->mask & signal_bit(signal);
+	bool ignored = action->handler == (uint64_t)(uintptr_t)SIG_IGN;
+
+	return blocked || ignored ? record_signal_default(thread, signal) : 0;
 }
 
 /* rdtsc and rdtscp trap (PR_SET_TSC). 1 when this stop was one of them. */
@@ -319,7 +323,7 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 	if (r < 0)
 		return r;
 	memcpy(&info, event.signal.siginfo, sizeof(info));
-	if (signal == SIGSEGV && info.si_code == SI_KERNEL && !own->in_call) {
+	if (signal == SIGSEGV && info.si_code == SI_KERNEL && !own->in_call && !thread->seccomp.no_tsc) {
 		r = take_trap(rec, thread);
 		if (r != 0)
 			return r < 0 ? r : 0;

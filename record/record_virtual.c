@@ -137,7 +137,7 @@ static int answer_clock(struct recorder *rec, struct thread *thread)
 static int answer_dumpable(struct recorder *rec, struct thread *thread)
 {
 	const uint64_t *args = thread->call.args;
-	uint32_t enabled = PR_TSC_ENABLE;
+	uint32_t enabled = thread->seccomp.no_tsc ? PR_TSC_SIGSEGV : PR_TSC_ENABLE;
 	struct payload payload = { 1, DIRECTION_OUT, args[1], sizeof(enabled),
 				   (const uint8_t *)&enabled };
 	int64_t result = 0;
@@ -152,7 +152,12 @@ static int answer_dumpable(struct recorder *rec, struct thread *thread)
 			thread->process->dumpable = (uint32_t)args[1];
 		break;
 	case PR_GET_TSC: r = record_give(rec, thread, &payload, &result); break;
-	case PR_SET_TSC: break;
+	case PR_SET_TSC:
+		if (args[1] != PR_TSC_ENABLE && args[1] != PR_TSC_SIGSEGV)
+			result = -EINVAL;
+		else
+			thread->seccomp.no_tsc = args[1] == PR_TSC_SIGSEGV;
+		break;
 	default: result = -EINVAL; break;
 	}
 	return r < 0 ? r : record_answer(rec, thread, result);
@@ -179,10 +184,7 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 		break;
 	case FAMILY_SCHED: return record_sched(rec, thread, ret_answered);
 	case FAMILY_DUMPABLE: return answer_dumpable(rec, thread);
-	case FAMILY_SECCOMP:
-		if (rec->warn)
-			rec->warn("seccomp filter of the program", "not installed: it would hide calls");
-		return record_answer(rec, thread, -EINVAL);
+	case FAMILY_SECCOMP: return record_seccomp(rec, thread);
 	case FAMILY_NONE:
 	case FAMILY_MAP:
 	case FAMILY_EXEC:

@@ -223,6 +223,11 @@ int record_sigreturn(struct recorder *rec, struct thread *thread);
 /* The thread stands at its turn's end, cut inside computation: its held signal comes there. */
 int record_held_here(struct recorder *rec, struct thread *thread);
 int record_held(struct recorder *rec, struct thread *thread);
+/* Gives the kernel the model's disposition of `signal` and the thread's mask; the thread stands stopped. */
+int record_signal_default(struct thread *thread, int signal);
+/* A call of FAMILY_SECCOMP; a call that the guest's own filters answer. */
+int record_seccomp(struct recorder *rec, struct thread *thread);
+int record_filtered(struct recorder *rec, struct thread *thread);
 int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answered);
 bool record_writable(const struct thread *thread, uint64_t address, uint64_t length);
 /* Writes an output of a call that is answered at its entry. 0, or negative when that failed for our reasons; *ret_result

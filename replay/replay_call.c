@@ -233,6 +233,40 @@ static int play_success(struct replayer *rep, struct thread *thread)
 	return r < 0 ? r : guest_finish_call(thread, event->result);
 }
 
+/* The guest's own filter answered: what it says follows from the filter alone. */
+static int play_filtered(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	int64_t result;
+
+	switch (thread->call.ruling.kind) {
+	case RULING_RUN:
+	case RULING_KILL_THREAD:
+	case RULING_STRICT: return SWORN_EFORMAT;
+	case RULING_ERROR:
+	case RULING_TRAP:
+	case RULING_KILL_PROCESS: break;
+	}
+	result = guest_filtered(thread);
+	if (event->payloads_count > 0 || event->mappings_count > 0 || event->sink)
+		return SWORN_EFORMAT;
+	if (event->result != result)
+		return diverge_number(rep, "answer of the filter", (uint64_t)event->result,
+				      (uint64_t)result);
+	return replay_answer(thread, result);
+}
+
+/* Only the recorder could see the guest's capabilities: their lack has an errno of its own. */
+static int play_seccomp(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+	int64_t result = guest_seccomp(thread, event->result != -EACCES);
+
+	if (event->result != result)
+		return diverge_number(rep, "result", (uint64_t)event->result, (uint64_t)result);
+	return replay_answer(thread, result);
+}
+
 int replay_call(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -245,10 +279,14 @@ int replay_call(struct replayer *rep, struct thread *thread)
 		return play_restarted(thread);
 	if (event->flags & CALL_UNFINISHED)
 		return replay_write_outputs(rep, thread);
+	if (thread->call.ruling.kind != RULING_RUN)
+		return play_filtered(rep, thread);
 	r = replay_check_inputs(rep, thread, true);
 	if (r < 0)
 		return r;
 	row = thread->call.row;
+	if (row && row->family == FAMILY_SECCOMP)
+		return play_seccomp(rep, thread);
 	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)
 		return SWORN_EREFUSED;
 	if (row->treatment == TREAT_EXECUTE)

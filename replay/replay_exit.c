@@ -10,6 +10,14 @@
 #include "../traces/error.h"
 #include "replayer.h"
 
+/* A call of the exit family, or one for which the guest's own filter ends the thread. */
+static bool may_exit(const struct call *call)
+{
+	if (call->ruling.kind == RULING_KILL_THREAD || call->ruling.kind == RULING_STRICT)
+		return true;
+	return call->ruling.kind == RULING_RUN && call->row && call->row->family == FAMILY_EXIT;
+}
+
 static int check_cause(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -20,7 +28,7 @@ static int check_cause(struct replayer *rep, struct thread *thread)
 		r = replay_to_call(rep, thread);
 		if (r < 0)
 			return r;
-		return thread->call.row && thread->call.row->family == FAMILY_EXIT ? 0 : SWORN_EFORMAT;
+		return may_exit(&thread->call) ? 0 : SWORN_EFORMAT;
 	case EXIT_SIGNAL: return thread->process->ending ? 0 : SWORN_EFORMAT;
 	case EXIT_GROUP:
 	case EXIT_KILLED:

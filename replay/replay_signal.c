@@ -11,6 +11,7 @@
 #define FRAME_BYTES_MAX 65536
 #define SIGINFO_COMPARED 24 /* signo, errno, code, address */
 #define NR_RT_SIGRETURN 15
+#define FILTER_CODE 1 /* SYS_SECCOMP */
 
 /* The fault must come from the same instruction, with the same cause and address. */
 static int check_fault(struct replayer *rep, struct thread *thread)
@@ -93,6 +94,20 @@ static int play_fatal(struct replayer *rep, struct thread *thread, int signal)
 	return 0;
 }
 
+/* A SIGSYS after a call that the guest's own filter trapped is the one that the filter asked for. */
+static int check_filter(struct replayer *rep, const struct thread *thread)
+{
+	uint8_t expected[SIGINFO_BYTES];
+	enum ruling_kind kind = thread->call.ruling.kind;
+
+	if (kind != RULING_TRAP && kind != RULING_KILL_PROCESS)
+		return 0;
+	guest_filtered_siginfo(thread, expected);
+	return memcmp(expected, rep->event->signal.siginfo, SIGINFO_COMPARED) == 0
+		       ? 0
+		       : diverge_number(rep, "signal of a filter, call number", 0, thread->call.nr);
+}
+
 int replay_signal(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -104,6 +119,8 @@ int replay_signal(struct replayer *rep, struct thread *thread)
 		return SWORN_EFORMAT;
 	if (event->signal.synchronous)
 		r = check_fault(rep, thread);
+	else if (info.si_signo == SIGSYS && info.si_code == FILTER_CODE)
+		r = check_filter(rep, thread);
 	if (r < 0)
 		return r;
 	switch (event->signal.action) {

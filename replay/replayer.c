@@ -150,6 +150,12 @@ static int check_registers(struct replayer *rep, struct thread *thread)
 	return 0;
 }
 
+/* A call that the guest's own filter answers has no other event than its answer or its thread's end. */
+static bool may_follow(enum ruling_kind ruling, enum event_kind kind)
+{
+	return ruling == RULING_RUN || kind == EVENT_CALL || kind == EVENT_EXIT;
+}
+
 int replay_to_call(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -160,8 +166,10 @@ int replay_to_call(struct replayer *rep, struct thread *thread)
 		return r;
 	if (thread->stand != STAND_ENTRY)
 		return describe_stop(rep, thread, thread->stop_status);
-	if (thread->call.nr == event->nr)
-		return check_registers(rep, thread);
+	if (thread->call.nr == event->nr) {
+		r = check_registers(rep, thread);
+		return r == 0 && !may_follow(thread->call.ruling.kind, event->kind) ? SWORN_EFORMAT : r;
+	}
 	describe_call(event, a, sizeof(a));
 	replay_describe(thread, b, sizeof(b));
 	return diverge(rep, "call number", a, b);

@@ -16,10 +16,6 @@
 #include "domain.h"
 #include "register.h"
 
-/* Offsets in struct ucontext, where rsp points when rt_sigreturn is called (arch/x86 uapi, ucontext.h). */
-#define FRAME_STACK_OFFSET 16
-#define FRAME_MASK_OFFSET 296
-
 static struct space *space_new(void)
 {
 	struct space *space = calloc(1, sizeof(*space));
@@ -179,6 +175,7 @@ struct thread *guest_clone(struct guests *guests, struct thread *parent,
 		return NULL;
 	}
 	thread->mask = parent->mask;
+	seccomp_inherit(&parent->seccomp, &thread->seccomp);
 	if (!(request->flags & CLONE_VM) || (request->flags & CLONE_VFORK))
 		thread->stack = parent->stack;
 	return thread;
@@ -214,6 +211,7 @@ bool guest_exit(struct guests *guests, struct thread *thread)
 	thread_unlink(guests, thread);
 	counter_close(thread->counter);
 	range_list_release(&thread->call.entry);
+	seccomp_release(&thread->seccomp);
 	gone = process->threads_count == 0;
 	if (gone) {
 		/* Children ask the kernel who adopted them. */
@@ -376,6 +374,7 @@ int guest_enter_call(struct thread *thread)
 	call->registers_hash = registers_hash(r);
 	call->row = syscall_resolve(call->nr, args);
 	call->has_input = false;
+	call->ruling = guest_judge(thread);
 	call->entry.count = 0;
 	thread->stand = STAND_ENTRY;
 	thread->in_cursor_range = 0;
@@ -390,30 +389,6 @@ int guest_enter_call(struct thread *thread)
 				  24; /* sigaltstack(ss, old) */
 	}
 	return extent_entry(call->row, args, guest_read, thread, &call->entry);
-}
-
-static void finish_signal_call(struct thread *thread)
-{
-	const struct call *call = &thread->call;
-	uint64_t set;
-
-	if (!call->has_input)
-		return;
-	switch (call->nr) {
-	case 13: /* rt_sigaction */
-		if (call->args[0] >= 1 && call->args[0] <= SIGNALS)
-			memcpy(&thread->process->signals->actions[call->args[0] - 1], call->input,
-			       sizeof(struct signal_disposition));
-		break;
-	case 14: /* rt_sigprocmask */
-		memcpy(&set, call->input, sizeof(set));
-		thread->mask = signal_mask_change(thread->mask, (int)call->args[0], set);
-		break;
-	case 131: /* sigaltstack */
-		memcpy(&thread->stack, call->input, sizeof(thread->stack));
-		break;
-	default: break;
-	}
 }
 
 int guest_finish_call(struct thread *thread, int64_t result)
@@ -434,28 +409,8 @@ int guest_finish_call(struct thread *thread, int64_t result)
 	default: break;
 	}
 	if (call->row && call->row->family == FAMILY_SIGNAL)
-		finish_signal_call(thread);
+		guest_signal_call(thread);
 	return 0;
-}
-
-void guest_handled(struct thread *thread, int signal, uint64_t mask)
-{
-	struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
-
-	thread->mask = mask;
-	if (action->flags & SA_RESETHAND)
-		action->handler = 0;
-}
-
-void guest_sigreturn(struct thread *thread, uint64_t frame)
-{
-	struct signal_stack stack;
-	uint64_t mask;
-
-	if (guest_read(thread, frame + FRAME_MASK_OFFSET, &mask, sizeof(mask)) == sizeof(mask))
-		thread->mask = signal_mask_change(0, SIG_SETMASK, mask);
-	if (guest_read(thread, frame + FRAME_STACK_OFFSET, &stack, sizeof(stack)) == sizeof(stack))
-		thread->stack = stack;
 }
 
 static uint64_t page_up(uint64_t address)

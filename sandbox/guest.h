@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "cut.h"
 #include "mapping.h"
+#include "seccomp.h"
 #include "signal.h"
 #include "state.h"
 
@@ -71,7 +72,8 @@ struct call {
 	struct range_list entry; /* extent_entry()'s ranges */
 	uint8_t input[32]; /* FAMILY_SIGNAL: what argument 1 pointed at, read before it may be overwritten */
 	bool has_input;
-	uint64_t frame; /* rsp at the entry: rt_sigreturn's frame */
+	uint64_t frame;	      /* rsp at the entry: rt_sigreturn's frame */
+	struct ruling ruling; /* of the guest's own seccomp filters */
 };
 
 enum run_state {
@@ -98,6 +100,7 @@ struct thread {
 	struct call call;
 	uint64_t mask; /* blocked signals */
 	struct signal_stack stack;
+	struct seccomp seccomp;
 	uint64_t clear_tid, robust_list;
 	struct counter *counter;
 	int stop_status; /* wait status of a stop not yet looked at, 0 = none */
@@ -157,6 +160,21 @@ int guest_enter_call(struct thread *thread);
  * rt_sigprocmask, sigaltstack, set_tid_address, set_robust_list, prctl. For a successful call only. */
 int guest_finish_call(struct thread *thread, int64_t result);
 
+/* What the thread's seccomp filters say about the call that guest_enter_call() found. */
+struct ruling guest_judge(const struct thread *thread);
+/*
+ * Their effect on the model of a call that does not run: a signal that nobody can take becomes default (signal(7)).
+ * What the guest finds in rax: an error, or the call's number where a signal follows.
+ */
+int64_t guest_filtered(struct thread *thread);
+/* The siginfo of the SIGSYS that follows guest_filtered() (seccomp(2)). */
+void guest_filtered_siginfo(const struct thread *thread, uint8_t ret_siginfo[SIGINFO_BYTES]);
+/* Answers a call of FAMILY_SECCOMP and changes the model; a negative result is a negative errno. `privileged`: it has
+ * CAP_SYS_ADMIN. */
+int64_t guest_seccomp(struct thread *thread, bool privileged);
+
+/* The same for rt_sigaction, rt_sigprocmask and sigaltstack alone. */
+void guest_signal_call(struct thread *thread);
 /* A handler starts: the mask while it runs, one-shot dispositions, the alternate stack. */
 void guest_handled(struct thread *thread, int signal, uint64_t mask);
 /* rt_sigreturn with the frame at `frame` (rsp at the call): mask and alternate stack come back from it. */

@@ -126,6 +126,7 @@ static void put_memory(struct text *text, const struct event *event, const struc
 	case EXTENT_PAGES:
 	case EXTENT_MSGBUF:
 	case EXTENT_SPAN:
+	case EXTENT_PROGRAM:
 	case EXTENT_IFCONF:
 	case EXTENT_SPECIAL: break;
 	}

@@ -14,6 +14,8 @@
 #define MMSGHDR_LENGTH 56
 #define IFCONF_BYTES 16
 #define SPAN_BYTES 16
+#define PROGRAM_BYTES 16 /* struct sock_fprog */
+#define PROGRAM_INSTRUCTIONS_MAX 4096
 #define SOCKADDR_BYTES_MAX 128
 #define FDSET_BITS_MAX (1u << 20)
 #define PAGE_BYTES 4096
@@ -296,6 +298,20 @@ static int walk_span(struct walk *walk, unsigned int i, uint64_t address)
 	return push_plain(walk, i, load64(bytes), load64(bytes + 8), DIRECTION_IN);
 }
 
+static int walk_program(struct walk *walk, unsigned int i, uint64_t address)
+{
+	uint8_t bytes[PROGRAM_BYTES];
+	int r = push_plain(walk, i, address, PROGRAM_BYTES, DIRECTION_IN);
+	uint32_t count;
+
+	if (r < 0 || !read_exactly(walk, address, bytes, sizeof(bytes)))
+		return r;
+	count = bytes[0] | (uint32_t)bytes[1] << 8;
+	return count > PROGRAM_INSTRUCTIONS_MAX
+		       ? 0
+		       : push_plain(walk, i, load64(bytes + 8), count * 8UL, DIRECTION_IN);
+}
+
 static int walk_ifconf(struct walk *walk, unsigned int i, uint64_t address)
 {
 	uint8_t bytes[IFCONF_BYTES];
@@ -387,6 +403,7 @@ static int walk_argument(struct walk *walk, unsigned int i)
 	case EXTENT_MSGHDR: return walk_msghdr(walk, i, address);
 	case EXTENT_MMSGHDR: return walk_mmsghdr(walk, i, address);
 	case EXTENT_SPAN: return walk_span(walk, i, address);
+	case EXTENT_PROGRAM: return walk_program(walk, i, address);
 	case EXTENT_IFCONF: return walk_ifconf(walk, i, address);
 	case EXTENT_SPECIAL: return 0;
 	}

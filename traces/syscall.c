@@ -183,6 +183,7 @@ enum number {
 #define PAGES(index) .extent = EXTENT_PAGES, .arg = (index)
 #define MSGBUF(index) .extent = EXTENT_MSGBUF, .arg = (index)
 #define SPAN .extent = EXTENT_SPAN
+#define PROGRAM .extent = EXTENT_PROGRAM
 #define IFCONF .extent = EXTENT_IFCONF
 #define BY_FAMILY .extent = EXTENT_SPECIAL
 

@@ -35,7 +35,7 @@ enum family {
 	FAMILY_PID,	 /* getpid, gettid, getppid: from the process model */
 	FAMILY_SCHED,	 /* affinity, nice and policy: virtual */
 	FAMILY_DUMPABLE, /* prctl PR_SET_DUMPABLE and others answered virtually */
-	FAMILY_SECCOMP,	 /* guest filters */
+	FAMILY_SECCOMP,	 /* guest filters, no_new_privs: from the model */
 };
 
 enum result_kind { RESULT_WORD = 0, RESULT_FD, RESULT_ADDR, RESULT_NONE };
@@ -92,6 +92,7 @@ enum extent {
 	EXTENT_PAGES,  /* one byte for each page of argument `arg` bytes */
 	EXTENT_MSGBUF, /* a long, then argument `arg` bytes; OUT: then min(result, argument `arg`) */
 	EXTENT_SPAN, /* struct { const void *start; size_t length; } (IN) and the bytes it names */
+	EXTENT_PROGRAM, /* struct sock_fprog (IN) and the instructions it names */
 	EXTENT_IFCONF,	/* struct ifconf (IN and OUT) and its buffer (OUT): min(before, after) */
 	EXTENT_SPECIAL, /* the family's function knows */
 };

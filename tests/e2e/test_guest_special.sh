@@ -1,5 +1,5 @@
 #!/bin/bash
-# Guest programs whose native and recorded runs differ on purpose: data races, forbidden calls, filters.
+# Guest programs whose native and recorded runs differ on purpose: data races, forbidden calls.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 # Which updates a race loses differs from run to run; replay must lose the same.
@@ -22,6 +22,4 @@ else
 	pass
 fi
 
-# Sworn may keep a program's own filter from being installed, which the program is told.
-check_program seccomp_own --no-native-compare -- "$GUESTS/seccomp_own"
 finish

@@ -47,6 +47,7 @@ static void print_extent(const struct row *row, const struct arg *arg)
 	case EXTENT_PAGES: printf("a byte per page of %s", other); break;
 	case EXTENT_MSGBUF: printf("8 + %s bytes", other); break;
 	case EXTENT_SPAN: printf("pointer and length, and what they name"); break;
+	case EXTENT_PROGRAM: printf("sock_fprog and its instructions"); break;
 	case EXTENT_IFCONF: printf("ifconf and its buffer"); break;
 	case EXTENT_SPECIAL: printf("by family"); break;
 	}

@@ -165,6 +165,7 @@ static void check_memory(const struct row *row, unsigned int i)
 	case EXTENT_STRING:
 	case EXTENT_STRINGS:
 	case EXTENT_SPAN:
+	case EXTENT_PROGRAM:
 		if (arg->direction != DIRECTION_IN)
 			fail_msg("%s, argument %u: such memory is read", row->name, i);
 		return;

@@ -1,0 +1,102 @@
+/* The guests' own seccomp filters: the calls that install them, and calls that a filter answers. */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../traces/error.h"
+#include "recorder.h"
+
+#define CAPABILITY_SYS_ADMIN 21
+
+/* The thread has CAP_SYS_ADMIN in its user namespace (proc(5)). */
+static bool is_privileged(const struct thread *thread)
+{
+	char path[64], line[256];
+	unsigned long long effective = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", thread->tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "CapEff:", 7) != 0)
+			continue;
+		effective = strtoull(line + 7, NULL, 16);
+		break;
+	}
+	fclose(file);
+	return effective >> CAPABILITY_SYS_ADMIN & 1;
+}
+
+int record_seccomp(struct recorder *rec, struct thread *thread)
+{
+	const struct call *call = &thread->call;
+	bool listener = call->nr == SYS_seccomp && (call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER);
+
+	if (listener && rec->warn)
+		rec->warn("seccomp with SECCOMP_FILTER_FLAG_NEW_LISTENER",
+			  "calls answered by another process are not modelled");
+	return record_answer(rec, thread, guest_seccomp(thread, is_privileged(thread)));
+}
+
+/* Ends the one thread in the kernel. Only where a leader ends like this before its threads can anybody see that its
+ * status says exit, not signal. */
+static int end_thread(struct thread *thread, int signal)
+{
+	thread->registers.orig_rax = SYS_exit;
+	thread->registers.rdi = (uint64_t)signal;
+	thread->record->own_exit = true;
+	thread->record->in_call = true;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return stop_set_registers(thread);
+}
+
+static int kill_process(struct thread *thread)
+{
+	thread->record->in_call = true;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	return syscall(SYS_tkill, thread->tid, SIGKILL) < 0 ? SWORN_EGONE : 0;
+}
+
+static int answer_with_signal(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	int64_t result = guest_filtered(thread);
+	int r;
+
+	if (signal_effect(thread->process->signals, SIGSYS) == EFFECT_FATAL) {
+		thread->registers.rax = (uint64_t)result;
+		r = record_signal_default(thread, SIGSYS);
+		if (r < 0)
+			return r;
+	}
+	memmove(own->held + 1, own->held, own->held_count * sizeof(own->held[0]));
+	own->held[0].signal = SIGSYS;
+	guest_filtered_siginfo(thread, own->held[0].siginfo);
+	own->held_count++;
+	r = record_answer(rec, thread, result);
+	return r < 0 ? r : record_held_here(rec, thread);
+}
+
+int record_filtered(struct recorder *rec, struct thread *thread)
+{
+	struct process *process = thread->process;
+
+	switch (thread->call.ruling.kind) {
+	case RULING_RUN: break;
+	case RULING_ERROR: return record_answer(rec, thread, guest_filtered(thread));
+	case RULING_TRAP:
+	case RULING_KILL_PROCESS: return answer_with_signal(rec, thread);
+	case RULING_KILL_THREAD: return end_thread(thread, SIGSYS);
+	case RULING_STRICT:
+		return process->threads_count == 1 ? kill_process(thread) : end_thread(thread, SIGKILL);
+	}
+	return SWORN_EFORMAT;
+}
