@@ -15,6 +15,7 @@
 #define RED_ZONE_BYTES 128
 #define FRAME_BYTES_MAX 65536
 #define FIRST_REALTIME_SIGNAL 32
+#define UNREADABLE_FRAME (SIGNALS + 1)
 #define HOLD_NS 50000000ULL	   /* before a held signal makes us look for a spin */
 #define SCRATCH (CALL_PAGE + 2048) /* inside the call page, never hashed */
 
@@ -106,6 +107,21 @@ static uint64_t frame_end(const struct thread *thread, uint64_t before, uint64_t
 	return end > after && end - after <= FRAME_BYTES_MAX ? end : after + FRAME_BYTES_MAX;
 }
 
+/* The same, as it shows when no frame was written: in the registers that the frame would have saved. */
+static int emit_unframed(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	struct event event = record_call_event(thread, EVENT_CALL);
+
+	if (thread->registers.rip != thread->call.ip)
+		event.flags = CALL_RESTARTED;
+	event.result = (int64_t)thread->registers.rax;
+	thread->registers.orig_rax = (uint64_t)-1;
+	thread->stand = STAND_BOUNDARY;
+	own->in_call = own->restarting = false;
+	return capture_emit(rec, thread, &event);
+}
+
 /* How the interrupted call ends for the guest: with EINTR, or rewound to start over after the handler. */
 static int emit_interrupted(struct recorder *rec, struct thread *thread, uint64_t frame)
 {
@@ -148,8 +164,10 @@ static int enter_handler(struct thread *thread, int signal)
 		if (r < 0 || thread->registers.rip == handler)
 			return r;
 	}
-	/* No room for the frame: the kernel ends the process with SIGSEGV. */
+	/* No room for the frame: the kernel raises SIGSEGV. */
 	thread->stop_status = status;
+	if (stop_kind(status) == STOP_SIGNAL && stop_signal(status) == SIGSEGV)
+		thread->record->unframed = signal;
 	return 1;
 }
 
@@ -171,6 +189,7 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	struct range range = { .arg = PAYLOAD_FRAME, .direction = DIRECTION_OUT };
 	int r = enter_handler(thread, signal);
 
+	own->unframed_sync = event->signal.synchronous;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	frame = thread->registers.rsp;
@@ -301,6 +320,25 @@ static int pass_on(struct thread *thread, int signal)
 	return 0;
 }
 
+/* The SIGSEGV of a frame that could not be written: it stands for the signal whose frame that was. */
+static int take_unframed(struct recorder *rec, struct thread *thread, struct event *event)
+{
+	struct record_thread *own = thread->record;
+	enum signal_effect effect = signal_effect(thread->process->signals, SIGSEGV);
+	int r = own->in_call ? emit_unframed(rec, thread) : 0;
+
+	event->signal.synchronous = own->unframed_sync;
+	event->ip = own->unframed_sync ? thread->registers.rip : 0;
+	if (own->unframed_sync)
+		event->registers_hash = registers_hash(&thread->registers);
+	if (own->unframed == SIGSEGV || (thread->mask & signal_bit(SIGSEGV)) || effect == EFFECT_IGNORE)
+		effect = EFFECT_FATAL;
+	own->unframed = 0;
+	if (r < 0)
+		return r;
+	return effect == EFFECT_HANDLE ? handle(rec, thread, event) : die(rec, thread, event);
+}
+
 int record_signal(struct recorder *rec, struct thread *thread, int signal)
 {
 	struct event event = { .kind = EVENT_SIGNAL,
@@ -323,6 +361,8 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 	if (r < 0)
 		return r;
 	memcpy(&info, event.signal.siginfo, sizeof(info));
+	if (own->unframed && signal == SIGSEGV && info.si_code == SI_KERNEL)
+		return take_unframed(rec, thread, &event);
 	if (signal == SIGSEGV && info.si_code == SI_KERNEL && !own->in_call && !thread->seccomp.no_tsc) {
 		r = take_trap(rec, thread);
 		if (r != 0)
@@ -373,12 +413,36 @@ int record_held_here(struct recorder *rec, struct thread *thread)
 	return raise_held(thread);
 }
 
+/* A frame that the kernel could not restore: it answers 0 and raises SIGSEGV. */
+static bool is_bad_frame(const struct thread *thread)
+{
+	struct __ptrace_peeksiginfo_args args = { .nr = 8 };
+	siginfo_t pending[8];
+	long count = 0;
+
+	if (thread->registers.rax == 0)
+		count = ptrace(PTRACE_PEEKSIGINFO, thread->tid, &args, pending);
+	for (long i = 0; i < count; i++) {
+		if (pending[i].si_signo == SIGSEGV && pending[i].si_code == SI_KERNEL)
+			return true;
+	}
+	return false;
+}
+
 int record_sigreturn(struct recorder *rec, struct thread *thread)
 {
 	static uint8_t vector[VECTOR_BYTES_MAX];
 	struct event event = record_call_event(thread, EVENT_SIGRETURN);
+	bool bad = is_bad_frame(thread);
 	int r;
 
+	if (bad) {
+		thread->record->unframed = UNREADABLE_FRAME;
+		thread->record->unframed_sync = false;
+	}
+	schedule_resume(thread, PTRACE_CONT, 0);
+	if (bad && thread->registers.rip == thread->call.ip && thread->registers.rsp == thread->call.frame)
+		return emit_unframed(rec, thread);
 	thread->record->in_call = false;
 	thread->stand = STAND_BOUNDARY;
 	thread->registers.orig_rax = (uint64_t)-1;
@@ -387,6 +451,5 @@ int record_sigreturn(struct recorder *rec, struct thread *thread)
 	if (r < 0)
 		return r;
 	emit_registers(&event, thread, vector);
-	schedule_resume(thread, PTRACE_CONT, 0);
 	return record_event(rec, &event);
 }

@@ -71,6 +71,8 @@ struct record_thread {
 	struct capture capture;
 	struct held_signal held[HELD_SIGNALS_MAX]; /* in order of arrival */
 	unsigned int held_count;
+	int unframed; /* the kernel could not write or read this signal's frame: a SIGSEGV of its own follows */
+	bool unframed_sync;	   /* that signal came from an instruction */
 	bool held_raised;	   /* the first of them was raised again and comes back as a stop */
 	struct registers boundary; /* registers when it was last resumed from a boundary */
 	uint64_t resumed_ns;	   /* when that was, monotonic */
