@@ -229,6 +229,8 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 		if (r < 0)
 			return r;
 	}
+	if (result == 0)
+		record_signal_claim(rec, thread);
 	if (rec->random_devices && result > 0) {
 		r = record_random_read(rec, thread, result);
 		if (r < 0)

@@ -204,6 +204,8 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(mask), &mask) < 0)
 		return SWORN_EGONE;
 	event->signal.mask = mask;
+	range.address = frame;
+	range.length = frame_end(thread, before, frame) - frame;
 	guest_handled(thread, signal, mask);
 	r = vector_mark(thread->tid);
 	if (r == 0)
@@ -211,8 +213,6 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	if (r < 0)
 		return r;
 	emit_registers(event, thread, vector);
-	range.address = frame;
-	range.length = frame_end(thread, before, frame) - frame;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	r = capture_range(rec, thread, &range);
 	if (r == 0)
@@ -320,6 +320,31 @@ static int pass_on(struct thread *thread, int signal)
 	return 0;
 }
 
+void record_signal_claim(struct recorder *rec, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+	uint32_t nr = thread->call.nr;
+	unsigned int at = nr == SYS_rt_tgsigqueueinfo ? 3 : 2;
+	siginfo_t info;
+
+	if (nr != SYS_rt_sigqueueinfo && nr != SYS_rt_tgsigqueueinfo && nr != SYS_pidfd_send_signal)
+		return;
+	if (guest_read(thread, args[at], &info, sizeof(info)) != sizeof(info))
+		return;
+	info.si_signo = (int)args[at - 1];
+	if (signal_is_synchronous(&info))
+		rec->claimed |= signal_bit(info.si_signo);
+}
+
+/* A signal that looks like a fault but was sent, which shows at a boundary only. */
+static bool is_claimed(struct recorder *rec, const struct thread *thread, int signal)
+{
+	if (!(rec->claimed & signal_bit(signal)) || !at_boundary(thread))
+		return false;
+	rec->claimed &= ~signal_bit(signal);
+	return true;
+}
+
 /* The SIGSEGV of a frame that could not be written: it stands for the signal whose frame that was. */
 static int take_unframed(struct recorder *rec, struct thread *thread, struct event *event)
 {
@@ -363,12 +388,14 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 	memcpy(&info, event.signal.siginfo, sizeof(info));
 	if (own->unframed && signal == SIGSEGV && info.si_code == SI_KERNEL)
 		return take_unframed(rec, thread, &event);
-	if (signal == SIGSEGV && info.si_code == SI_KERNEL && !own->in_call && !thread->seccomp.no_tsc) {
+	event.signal.synchronous = signal_is_synchronous(event.signal.siginfo) && !own->in_call &&
+				   !is_claimed(rec, thread, signal);
+	if (signal == SIGSEGV && info.si_code == SI_KERNEL && event.signal.synchronous &&
+	    !thread->seccomp.no_tsc) {
 		r = take_trap(rec, thread);
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	event.signal.synchronous = signal_is_synchronous(event.signal.siginfo) && !own->in_call;
 	event.ip = event.signal.synchronous ? thread->registers.rip : 0;
 	if (event.signal.synchronous) {
 		event.registers_hash = registers_hash(&thread->registers);

@@ -122,6 +122,7 @@ struct recorder {
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
 	bool random_devices;   /* some guest opened /dev/random or /dev/urandom */
+	uint64_t claimed;      /* signals that a guest sent itself with the si_code of a fault */
 	uint64_t affinity;     /* CPUs that guests see, bit 0 = CPU 0 */
 	const char *status;    /* NULL, or why Sworn itself ended the run ("needs_pmu", ...) */
 	struct range_list out; /* scratch */
@@ -225,6 +226,8 @@ int record_sigreturn(struct recorder *rec, struct thread *thread);
 /* The thread stands at its turn's end, cut inside computation: its held signal comes there. */
 int record_held_here(struct recorder *rec, struct thread *thread);
 int record_held(struct recorder *rec, struct thread *thread);
+/* After a call that sends a signal with siginfo of the sender's making. */
+void record_signal_claim(struct recorder *rec, struct thread *thread);
 /* Gives the kernel the model's disposition of `signal` and the thread's mask; the thread stands stopped. */
 int record_signal_default(struct thread *thread, int signal);
 /* A call of FAMILY_SECCOMP; a call that the guest's own filters answer. */

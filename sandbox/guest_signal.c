@@ -7,6 +7,7 @@
 /* Offsets in struct ucontext, where rsp points when rt_sigreturn is called (arch/x86 uapi, ucontext.h). */
 #define FRAME_STACK_OFFSET 16
 #define FRAME_MASK_OFFSET 296
+#define STACK_AUTODISARM (1U << 31) /* SS_AUTODISARM of the kernel's headers */
 
 void guest_signal_call(struct thread *thread)
 {
@@ -37,6 +38,8 @@ void guest_handled(struct thread *thread, int signal, uint64_t mask)
 	struct signal_disposition *action = &thread->process->signals->actions[signal - 1];
 
 	thread->mask = mask;
+	if (thread->stack.flags & STACK_AUTODISARM)
+		thread->stack = (struct signal_stack){ .flags = SS_DISABLE };
 	if (action->flags & SA_RESETHAND)
 		action->handler = 0;
 }
