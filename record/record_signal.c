@@ -87,7 +87,7 @@ static int take_trap(struct recorder *rec, struct thread *thread)
 	return r < 0 ? r : 1;
 }
 
-static bool at_boundary(const struct thread *thread)
+bool record_at_boundary(const struct thread *thread)
 {
 	struct registers a = thread->registers, b = thread->record->boundary;
 
@@ -339,7 +339,7 @@ void record_signal_claim(struct recorder *rec, struct thread *thread)
 /* A signal that looks like a fault but was sent, which shows at a boundary only. */
 static bool is_claimed(struct recorder *rec, const struct thread *thread, int signal)
 {
-	if (!(rec->claimed & signal_bit(signal)) || !at_boundary(thread))
+	if (!(rec->claimed & signal_bit(signal)) || !record_at_boundary(thread))
 		return false;
 	rec->claimed &= ~signal_bit(signal);
 	return true;
@@ -404,7 +404,7 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 			effect = EFFECT_FATAL;
 	} else if (effect != EFFECT_HANDLE && (effect != EFFECT_FATAL || is_first_process(thread))) {
 		return pass_on(thread, signal);
-	} else if (!own->in_call && !at_boundary(thread)) {
+	} else if (!own->in_call && !record_at_boundary(thread)) {
 		if (!own->counting)
 			return take_unplaced(rec, thread, &event, effect);
 		r = cut_here(rec, thread);

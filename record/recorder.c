@@ -1,10 +1,12 @@
 #include "recorder.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
 
+#include "../sandbox/register.h"
 #include "../traces/error.h"
 
 int record_event(struct recorder *rec, const struct event *event)
@@ -70,11 +72,30 @@ int record_answer(struct recorder *rec, struct thread *thread, int64_t result)
 
 static int take_interval(struct recorder *rec, struct thread *thread)
 {
-	if (!rec->checkpoint_interval || thread->record->in_call || thread->stand != STAND_BOUNDARY ||
+	if (!rec->checkpoint_interval || thread->record->in_call || thread->record->no_event || thread->stand != STAND_BOUNDARY ||
 	    writer_events(rec->writer) < rec->next_checkpoint || thread->record->exiting)
 		return 0;
 	rec->next_checkpoint = writer_events(rec->writer) + rec->checkpoint_interval;
 	return record_checkpoint(rec, thread, CHECKPOINT_INTERVAL);
+}
+
+/* While it listens nobody can read its registers, and it may die from there. */
+static int take_group_stop(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	int r = 0;
+
+	own->no_event = true;
+	schedule_resume(thread, PTRACE_LISTEN, 0);
+	if (own->in_call)
+		return 0;
+	r = stop_get_registers(thread);
+	if (r < 0)
+		return r;
+	own->computing = !record_at_boundary(thread);
+	if (!thread->vector)
+		thread->vector = malloc(VECTOR_BYTES_MAX);
+	return thread->vector ? vector_get(thread->tid, thread->vector, &thread->vector_length) : -ENOMEM;
 }
 
 static int take_stop(struct recorder *rec, struct thread *thread, int status)
@@ -102,8 +123,9 @@ static int take_stop(struct recorder *rec, struct thread *thread, int status)
 		return r < 0 ? r : record_exec(rec, thread, message);
 	case STOP_EXIT: return record_exit_stop(rec, thread);
 	case STOP_GONE: return record_gone(rec, thread, status);
-	case STOP_GROUP: schedule_resume(thread, PTRACE_LISTEN, 0); return 0;
+	case STOP_GROUP: return take_group_stop(thread);
 	case STOP_INTERRUPT:
+		thread->record->no_event = true;
 		schedule_resume(thread,
 				thread->record->in_call && !thread->record->restarting ? PTRACE_SYSCALL
 										       : PTRACE_CONT,

@@ -226,6 +226,8 @@ int record_sigreturn(struct recorder *rec, struct thread *thread);
 /* The thread stands at its turn's end, cut inside computation: its held signal comes there. */
 int record_held_here(struct recorder *rec, struct thread *thread);
 int record_held(struct recorder *rec, struct thread *thread);
+/* The thread, whose registers were just read, has executed nothing since its last event. */
+bool record_at_boundary(const struct thread *thread);
 /* After a call that sends a signal with siginfo of the sender's making. */
 void record_signal_claim(struct recorder *rec, struct thread *thread);
 /* Gives the kernel the model's disposition of `signal` and the thread's mask; the thread stands stopped. */

@@ -212,6 +212,7 @@ bool guest_exit(struct guests *guests, struct thread *thread)
 	counter_close(thread->counter);
 	range_list_release(&thread->call.entry);
 	seccomp_release(&thread->seccomp);
+	free(thread->vector);
 	gone = process->threads_count == 0;
 	if (gone) {
 		/* Children ask the kernel who adopted them. */
@@ -506,6 +507,9 @@ static int state_of_thread(struct thread *thread, struct state_thread *state, ui
 	if (thread->run == RUN_STOPPED && thread->stand == STAND_BOUNDARY) {
 		r = vector_get(thread->tid, vector, &state->vector_length);
 		state->vector = vector;
+	} else if (thread->run == RUN_LISTEN && thread->stand == STAND_BOUNDARY) {
+		state->vector = thread->vector;
+		state->vector_length = thread->vector_length;
 	}
 	return r;
 }

@@ -102,6 +102,8 @@ struct thread {
 	struct signal_stack stack;
 	struct seccomp seccomp;
 	uint64_t clear_tid, robust_list;
+	uint8_t *vector; /* recorder: vector state when its group stop began; owned */
+	size_t vector_length;
 	struct counter *counter;
 	int stop_status; /* wait status of a stop not yet looked at, 0 = none */
 	struct record_thread *record;
