@@ -72,8 +72,9 @@ int record_answer(struct recorder *rec, struct thread *thread, int64_t result)
 
 static int take_interval(struct recorder *rec, struct thread *thread)
 {
-	if (!rec->checkpoint_interval || thread->record->in_call || thread->record->no_event || thread->stand != STAND_BOUNDARY ||
-	    writer_events(rec->writer) < rec->next_checkpoint || thread->record->exiting)
+	if (!rec->checkpoint_interval || thread->record->in_call || thread->record->no_event ||
+	    thread->stand != STAND_BOUNDARY || writer_events(rec->writer) < rec->next_checkpoint ||
+	    thread->record->exiting)
 		return 0;
 	rec->next_checkpoint = writer_events(rec->writer) + rec->checkpoint_interval;
 	return record_checkpoint(rec, thread, CHECKPOINT_INTERVAL);
@@ -95,7 +96,8 @@ static int take_group_stop(struct thread *thread)
 	own->computing = !record_at_boundary(thread);
 	if (!thread->vector)
 		thread->vector = malloc(VECTOR_BYTES_MAX);
-	return thread->vector ? vector_get(thread->tid, thread->vector, &thread->vector_length) : -ENOMEM;
+	return thread->vector ? vector_get(thread->tid, thread->vector, &thread->vector_length)
+			      : -ENOMEM;
 }
 
 static int take_stop(struct recorder *rec, struct thread *thread, int status)

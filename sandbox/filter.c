@@ -12,7 +12,6 @@
 #include "domain.h"
 
 #define ABI_X32 0x40000000U
-#define ABI_END 0x80000000U
 #define CLONE_REFUSED                                                                  \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET | CLONE_UNTRACED)
@@ -160,15 +159,15 @@ static void finish(struct filter *filter)
 	emit(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
 }
 
-/* Leaves the call number in the accumulator. Numbers from ABI_END on are no call in any ABI. */
+/* Leaves the call number in the accumulator. Numbers of x32 and above go
+ * to the tracer, to whom they are calls without a row; without one they are ENOSYS. */
 static void check_abi(struct filter *filter)
 {
 	filter->count = 0;
 	load(filter, offsetof(struct seccomp_data, arch));
 	jump(filter, BPF_JEQ, AUDIT_ARCH_X86_64, NEXT, KILL);
 	load(filter, offsetof(struct seccomp_data, nr));
-	jump(filter, BPF_JGE, ABI_END, TRACE, NEXT);
-	jump(filter, BPF_JGE, ABI_X32, KILL, NEXT);
+	jump(filter, BPF_JGE, ABI_X32, TRACE, NEXT);
 }
 
 /*

@@ -17,8 +17,8 @@ struct filter {
 };
 
 /*
- * Recording: calls of any other architecture and x32 numbers kill the process; a listed call from
- * the call page runs without a stop; everything else is SECCOMP_RET_TRACE. The listed ones are
+ * Recording: calls of any other architecture kill the process; a listed call from the call page runs
+ * without a stop; everything else, x32 numbers too, is SECCOMP_RET_TRACE. The listed ones are
  * those that a recorder injects: mmap munmap mprotect mremap madvise rt_sigaction rt_sigprocmask
  * prctl arch_prctl close.
  */

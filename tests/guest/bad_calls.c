@@ -24,6 +24,7 @@ static void numbers(void)
 	say("-1: %ld\n", raw(-1));
 	say("-2: %ld\n", raw(-2));
 	say("9999: %ld\n", raw(9999));
+	say("x32: %ld\n", raw(0x40000000 + 9999));
 	say("large: %ld\n", raw(0x7fffffff00000000 | 500000));
 	say("upper half: %d\n", raw(0x100000000 | SYS_getpid) == getpid());
 }
