@@ -132,6 +132,7 @@ static void float_away(struct recorder *rec, struct thread *thread)
 /* The thread stands where its turn is to end, and a held signal to come. */
 static int cut_at(struct recorder *rec, struct thread *thread, enum turn_end kind)
 {
+	const struct state_request request = seek_request(thread);
 	struct record_thread *own = thread->record;
 	int r = 0;
 
@@ -139,9 +140,7 @@ static int cut_at(struct recorder *rec, struct thread *thread, enum turn_end kin
 	own->position.registers.orig_rax = (uint64_t)-1;
 	if (kind == TURN_STATE) {
 		thread->registers.orig_rax = (uint64_t)-1;
-		r = capture_in_flight(rec, thread);
-		if (r == 0)
-			r = seek_state(&rec->guests, thread, own->position.state);
+		r = record_state(rec, thread, &request, own->position.state);
 	}
 	if (r < 0)
 		return r;

@@ -1,23 +1,64 @@
 /* Checkpoints: the state of a process, hashed. */
 #include <endian.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "recorder.h"
 
+#define SETTLE_TRIES_MAX 100
+
+static bool is_in_flight(const struct thread *thread, const struct thread *except,
+			 const struct space *space)
+{
+	const struct row *row = thread->call.row;
+
+	if (thread->process->space != space || thread->stand != STAND_ENTRY || !row)
+		return false;
+	return thread != except || (row->family != FAMILY_EXIT && row->family != FAMILY_EXEC);
+}
+
+static uint64_t print_range(struct thread *thread, const struct range *range, uint64_t seed)
+{
+	static uint8_t bytes[65536];
+
+	for (uint64_t done = 0; done < range->length;) {
+		uint64_t left = range->length - done;
+		size_t want = left < sizeof(bytes) ? (size_t)left : sizeof(bytes);
+		size_t got = guest_read(thread, range->address + done, bytes, want);
+
+		seed = XXH3_64bits_withSeed(bytes, got, seed);
+		if (got < want)
+			break;
+		done += got;
+	}
+	return seed;
+}
+
+/* A number for all that the ranges of calls in flight hold. */
+static uint64_t fingerprint(struct recorder *rec, const struct thread *except, const struct space *space)
+{
+	uint64_t print = 0;
+
+	for (struct thread *t = rec->guests.first; t; t = t->next) {
+		if (!is_in_flight(t, except, space))
+			continue;
+		for (size_t i = 0; i < t->call.entry.count; i++) {
+			if (t->call.entry.ranges[i].direction == DIRECTION_OUT)
+				print = print_range(t, &t->call.entry.ranges[i], print);
+		}
+	}
+	return print;
+}
+
 /* Calls in flight may have written, or be done in the kernel without having come back here: what their ranges hold now
  * is part of the state, so the trace must say it first. */
-int capture_in_flight(struct recorder *rec, const struct thread *except)
+static int capture_in_flight(struct recorder *rec, const struct thread *except, const struct space *space)
 {
-	const struct space *space = except->process->space;
-
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
 		struct event event;
 		int r;
 
-		if (t->process->space != space || t->stand != STAND_ENTRY || !t->call.row)
-			continue;
-		if (t == except &&
-		    (t->call.row->family == FAMILY_EXIT || t->call.row->family == FAMILY_EXEC))
+		if (!is_in_flight(t, except, space))
 			continue;
 		r = capture_flush(rec, t);
 		for (size_t i = 0; r == 0 && i < t->call.entry.count; i++) {
@@ -66,14 +107,37 @@ static int emit(struct recorder *rec, struct event *event, struct page_tags *tag
 	static uint64_t words[EVENT_PART_BYTES / sizeof(uint64_t)];
 	unsigned int shift = 0;
 
-	while (shift < CHECKPOINT_SHIFT_MAX && (tags_count(tags, shift) > sizeof(words) / sizeof(words[0]) ||
-						tags_runs(tags, shift) > EVENT_PAYLOADS_MAX))
+	while (shift < CHECKPOINT_SHIFT_MAX &&
+	       (tags_count(tags, shift) > sizeof(words) / sizeof(words[0]) ||
+		tags_runs(tags, shift) > EVENT_PAYLOADS_MAX))
 		shift++;
 	tags_fold(tags, shift);
 	event->checkpoint.shift = shift;
 	event->payloads = payloads;
 	event->payloads_count = runs_of(tags, shift, payloads, words);
 	return record_event(rec, event);
+}
+
+/* The state's hash, after what calls in flight have written so far. One of them may write once more in between: an event
+ * or a signal from outside does not wait. */
+int record_state(struct recorder *rec, struct thread *thread, const struct state_request *request,
+		 uint8_t ret_hash[DIGEST_BYTES])
+{
+	const struct space *space = thread->process->space;
+	uint64_t before;
+	int r;
+
+	for (unsigned int i = 0;; i++) {
+		before = request->with_memory ? fingerprint(rec, thread, space) : 0;
+		if (request->tags)
+			tags_release(request->tags);
+		r = request->with_memory ? capture_in_flight(rec, thread, space) : 0;
+		if (r == 0)
+			r = guest_state(&rec->guests, thread, request, ret_hash);
+		if (r < 0 || !request->with_memory || i == SETTLE_TRIES_MAX ||
+		    fingerprint(rec, thread, space) == before)
+			return r;
+	}
 }
 
 int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason)
@@ -84,10 +148,8 @@ int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoi
 	struct event event = { .kind = EVENT_CHECKPOINT, .thread = thread->number };
 	struct page_tags tags = { 0 };
 	struct state_request request = { .with_memory = with_memory, .tags = &tags };
-	int r = with_memory ? capture_in_flight(rec, thread) : 0;
+	int r;
 
-	if (r < 0)
-		return r;
 	if (thread->unplaced) {
 		event.flags = CHECKPOINT_UNPLACED;
 	} else if (thread->stand == STAND_ENTRY) {
@@ -98,7 +160,7 @@ int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoi
 	event.checkpoint.unit = process->unit->number;
 	event.checkpoint.last = ends && unit_ends_with(process);
 	request.pages = event.checkpoint.last ? PAGE_SHA256 : PAGE_XXH3;
-	r = guest_state(&rec->guests, thread, &request, event.checkpoint.hash);
+	r = record_state(rec, thread, &request, event.checkpoint.hash);
 	if (r == 0)
 		r = emit(rec, &event, &tags);
 	tags_release(&tags);

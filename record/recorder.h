@@ -173,8 +173,9 @@ struct event record_call_event(const struct thread *thread, enum event_kind kind
 /* Answers the call at whose entry the thread stands, without executing it, and emits its CALL event. */
 int record_answer(struct recorder *rec, struct thread *thread, int64_t result);
 /* record_checkpoint.c */
-/* Writes what calls in flight in the thread's space, but for an exit or exec of its own, have written so far. */
-int capture_in_flight(struct recorder *rec, const struct thread *except);
+/* Hash of the process's state, after writing what calls in flight in its space have written so far. */
+int record_state(struct recorder *rec, struct thread *thread, const struct state_request *request,
+		 uint8_t ret_hash[DIGEST_BYTES]);
 /* Writes a checkpoint of the thread's process. */
 int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason);
 

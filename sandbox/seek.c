@@ -221,18 +221,15 @@ int seek_choose(struct thread *thread, int *ret_status)
 	return r < 0 ? r : r == FOUND_PLACE ? 0 : 2;
 }
 
-int seek_state(const struct guests *guests, struct thread *thread, uint8_t ret_state[DIGEST_BYTES])
+struct state_request seek_request(const struct thread *thread)
 {
-	const struct state_request request = {
-		PAGE_XXH3, thread->process->space->references == 1, NULL
-	};
-
-	return guest_state(guests, thread, &request, ret_state);
+	return (struct state_request){ PAGE_XXH3, thread->process->space->references == 1, NULL };
 }
 
 static int is_there(const struct guests *guests, struct thread *thread,
 		    const struct registers *registers, const uint8_t *state)
 {
+	const struct state_request request = seek_request(thread);
 	uint8_t found[DIGEST_BYTES];
 	int r;
 
@@ -240,7 +237,7 @@ static int is_there(const struct guests *guests, struct thread *thread,
 		return 0;
 	if (!state)
 		return 1;
-	r = seek_state(guests, thread, found);
+	r = guest_state(guests, thread, &request, found);
 	return r < 0 ? r : memcmp(found, state, sizeof(found)) == 0 ? 1 : 2;
 }
 

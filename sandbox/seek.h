@@ -21,8 +21,8 @@ bool seek_same_registers(const struct registers *a, const struct registers *b);
  */
 int seek_choose(struct thread *thread, int *ret_status);
 
-/* State of the process, for a point of this thread inside computation. What calls in flight have written must be known. */
-int seek_state(const struct guests *guests, struct thread *thread, uint8_t ret_state[DIGEST_BYTES]);
+/* What of its process's state names a point of this thread inside computation, for guest_state(). */
+struct state_request seek_request(const struct thread *thread);
 
 /*
  * Replay: runs the thread to where its registers are these, and the state, unless NULL, is this. 0; 1 when another stop
