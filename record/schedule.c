@@ -420,9 +420,10 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 	return 0;
 }
 
+/* Not of a thread that its last event killed: it is never ready again. */
 static bool slice_over(const struct recorder *rec, const struct thread *thread)
 {
-	return !thread->record->in_call && !thread->record->no_event &&
+	return !thread->record->in_call && !thread->record->no_event && !thread->process->ending &&
 	       schedule_now_ns() - rec->slice_start_ns >= SLICE_NS;
 }
 
