@@ -4,12 +4,19 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 static volatile sig_atomic_t handled;
 
 static void handler(int number)
 {
 	handled = number;
+}
+
+static void step_over(int number, siginfo_t *info, void *context)
+{
+	handled = number + info->si_code;
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
 }
 
 static void attempt(const char *what, int which)
@@ -45,6 +52,7 @@ static void attempt(const char *what, int which)
 
 int main(void)
 {
+	struct sigaction action = { .sa_sigaction = step_over, .sa_flags = SA_SIGINFO };
 	int mode;
 
 	attempt("exit", 1);
@@ -56,6 +64,9 @@ int main(void)
 	expect(prctl(PR_SET_TSC, 3) == -1 && errno == EINVAL);
 	expect(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
 	expect(prctl(PR_GET_TSC, &mode) == 0 && mode == PR_TSC_SIGSEGV);
+	expect(sigaction(SIGSEGV, &action, NULL) == 0);
+	__asm__ volatile("rdtsc" ::: "rax", "rdx");
+	expect(handled == SIGSEGV + SI_KERNEL);
 	expect(prctl(PR_SET_TSC, PR_TSC_ENABLE) == 0);
 	say("tsc: %d\n", __builtin_ia32_rdtsc() > 0);
 	return 0;
