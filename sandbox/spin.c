@@ -9,6 +9,8 @@
 #include "seek.h"
 #include "stop.h"
 
+#define FLAG_TF 0x100ULL
+
 
 static int wait_stop(struct thread *thread, int *ret_status)
 {
