@@ -115,6 +115,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 	case FAMILY_SCHED:
 	case FAMILY_DUMPABLE:
 	case FAMILY_SECCOMP:
+	case FAMILY_ADVICE:
 		r = record_virtual(rec, thread, &answered);
 		if (r < 0 || answered)
 			return r;

@@ -50,28 +50,32 @@ static uint64_t fingerprint(struct recorder *rec, const struct thread *except, c
 	return print;
 }
 
+int record_in_flight(struct recorder *rec, struct thread *thread)
+{
+	struct event event;
+	int r = capture_flush(rec, thread);
+
+	for (size_t i = 0; r == 0 && i < thread->call.entry.count; i++) {
+		if (thread->call.entry.ranges[i].direction == DIRECTION_OUT)
+			r = capture_range(rec, thread, &thread->call.entry.ranges[i]);
+	}
+	if (r < 0 || thread->record->capture.count == 0)
+		return r;
+	event = record_call_event(thread, EVENT_CALL);
+	event.flags = CALL_UNFINISHED;
+	return capture_emit(rec, thread, &event);
+}
+
 /* Calls in flight may have written, or be done in the kernel without having come back here: what their ranges hold now
  * is part of the state, so the trace must say it first. */
 static int capture_in_flight(struct recorder *rec, const struct thread *except, const struct space *space)
 {
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
-		struct event event;
 		int r;
 
 		if (!is_in_flight(t, except, space))
 			continue;
-		r = capture_flush(rec, t);
-		for (size_t i = 0; r == 0 && i < t->call.entry.count; i++) {
-			if (t->call.entry.ranges[i].direction == DIRECTION_OUT)
-				r = capture_range(rec, t, &t->call.entry.ranges[i]);
-		}
-		if (r < 0)
-			return r;
-		if (t->record->capture.count == 0)
-			continue;
-		event = record_call_event(t, EVENT_CALL);
-		event.flags = CALL_UNFINISHED;
-		r = capture_emit(rec, t, &event);
+		r = record_in_flight(rec, t);
 		if (r < 0)
 			return r;
 	}

@@ -163,6 +163,30 @@ static int answer_dumpable(struct recorder *rec, struct thread *thread)
 	return r < 0 ? r : record_answer(rec, thread, result);
 }
 
+/* madvise(2): memory that the kernel may take later is memory that it may also leave. */
+static int64_t free_result(const struct thread *thread)
+{
+	uint64_t at = thread->call.args[0], end = at + ((thread->call.args[1] + 4095) & ~4095ULL);
+	int64_t result = 0;
+
+	if ((at & 4095) || end < at || (thread->call.args[1] && end == at))
+		return -EINVAL;
+	while (at < end) {
+		const struct mapping *m = mapping_find(&thread->process->space->table, at);
+
+		if (!m)
+			return -ENOMEM;
+		if (m->start >= end)
+			return -ENOMEM;
+		if (m->start > at)
+			result = -ENOMEM;
+		if (m->backing != BACKING_ANON)
+			return -EINVAL;
+		at = m->end;
+	}
+	return result;
+}
+
 int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
 	const struct process *process = thread->process;
@@ -185,6 +209,7 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 	case FAMILY_SCHED: return record_sched(rec, thread, ret_answered);
 	case FAMILY_DUMPABLE: return answer_dumpable(rec, thread);
 	case FAMILY_SECCOMP: return record_seccomp(rec, thread);
+	case FAMILY_ADVICE: return record_answer(rec, thread, free_result(thread));
 	case FAMILY_NONE:
 	case FAMILY_MAP:
 	case FAMILY_EXEC:

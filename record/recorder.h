@@ -176,6 +176,8 @@ int record_answer(struct recorder *rec, struct thread *thread, int64_t result);
 /* Hash of the process's state, after writing what calls in flight in its space have written so far. */
 int record_state(struct recorder *rec, struct thread *thread, const struct state_request *request,
 		 uint8_t ret_hash[DIGEST_BYTES]);
+/* Says what a call that is still in the kernel has written so far. */
+int record_in_flight(struct recorder *rec, struct thread *thread);
 /* Writes a checkpoint of the thread's process. */
 int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason);
 

@@ -368,6 +368,11 @@ static int wait_asleep(struct recorder *rec, struct thread *thread)
 				thread->run = RUN_STOPPED;
 				return 0;
 			}
+			if (thread->call.row->flags & ROW_EARLY) {
+				r = record_in_flight(rec, thread);
+				if (r < 0)
+					return r;
+			}
 			schedule_end_turn(rec, thread);
 			return 0;
 		}

@@ -9,6 +9,7 @@
 #include "replayer.h"
 
 #define ADDRESS_MIN 0x1000ULL
+#define NR_MSEAL 462
 #define ADDRESS_MAX 0x7ffffffff000ULL
 
 static uint64_t page_up(uint64_t value)
@@ -227,25 +228,45 @@ int replay_map(struct replayer *rep, struct thread *thread)
 	}
 }
 
+/* What the recorded call did to memory: all it asked for, part of it, or nothing where it failed. Why it failed may
+ * be something that replay does not have: locked pages, a descriptor that was read-only. */
+static uint64_t executed_length(const struct thread *thread, int64_t result)
+{
+	const struct call *call = &thread->call;
+
+	if (result == 0 || result == -EPERM)
+		return call->args[1];
+	if (call->nr == SYS_mprotect && result == -EACCES)
+		return guest_protected(thread, result) - call->args[0];
+	return result == -ENOMEM && call->nr != SYS_munmap ? call->args[1] : 0;
+}
+
 int replay_execute(struct replayer *rep, struct thread *thread)
 {
 	const struct call *call = &thread->call;
-	uint64_t start = call->args[0], length = page_up(call->args[1]);
-	int64_t result;
+	int64_t expected = rep->event->result, result;
+	uint64_t args[6], start = call->args[0], length = executed_length(thread, expected);
 	int r;
 
 	switch (call->nr) {
 	case SYS_munmap:
 	case SYS_mprotect:
-	case SYS_madvise: break;
+	case SYS_madvise:
+	case NR_MSEAL: break;
 	default: return SWORN_EREFUSED;
 	}
-	if (rep->event->result == 0 && length > 0 && !is_placeable(start, start + length))
+	if (length == 0 && call->args[1] != 0)
+		return guest_finish_call(thread, expected);
+	if (expected == 0 && length > 0 && !is_placeable(start, start + page_up(length)))
 		return SWORN_EREFUSED;
-	r = stop_inject(thread, true, call->nr, call->args, &result);
+	memcpy(args, call->args, sizeof(args));
+	args[1] = length;
+	r = stop_inject(thread, true, call->nr, args, &result);
 	if (r < 0)
 		return r;
-	if (result != rep->event->result)
-		return diverge_number(rep, "result", (uint64_t)rep->event->result, (uint64_t)result);
-	return guest_finish_call(thread, result);
+	if (length != call->args[1])
+		expected = 0;
+	if (result != expected)
+		return diverge_number(rep, "result", (uint64_t)expected, (uint64_t)result);
+	return guest_finish_call(thread, rep->event->result);
 }

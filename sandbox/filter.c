@@ -12,6 +12,7 @@
 #include "domain.h"
 
 #define ABI_X32 0x40000000U
+#define NR_MSEAL 462 /* the headers of Debian 12 end before it */
 #define CLONE_REFUSED                                                                  \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET | CLONE_UNTRACED)
@@ -25,7 +26,8 @@ static const uint16_t recording_calls[] = {
 };
 
 static const uint16_t replay_calls[] = {
-	SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_exit, SYS_exit_group,
+	SYS_mmap,    SYS_munmap, SYS_mprotect,	 SYS_mremap,
+	SYS_madvise, SYS_exit,	 SYS_exit_group, NR_MSEAL,
 };
 
 static const uint16_t supervisor_refuses[] = {

@@ -398,12 +398,11 @@ int guest_finish_call(struct thread *thread, int64_t result)
 	struct mapping_table *table = &thread->process->space->table;
 	uint64_t start = call->args[0], end = start + ((call->args[1] + 4095) & ~4095ULL);
 
+	if (call->nr == 10) /* mprotect */
+		return guest_mprotect(thread, result);
 	if (result < 0 && result >= -4095)
 		return 0;
 	switch (call->nr) {
-	case 10: /* mprotect */
-		return end > start ? mapping_protect(table, start, end, (uint32_t)(call->args[2] & 7))
-				   : 0;
 	case 11: /* munmap */ return end > start ? mapping_remove(table, start, end) : 0;
 	case 218: /* set_tid_address */ thread->clear_tid = call->args[0]; return 0;
 	case 273: /* set_robust_list */ thread->robust_list = call->args[0]; return 0;
@@ -412,61 +411,6 @@ int guest_finish_call(struct thread *thread, int64_t result)
 	if (call->row && call->row->family == FAMILY_SIGNAL)
 		guest_signal_call(thread);
 	return 0;
-}
-
-static uint64_t page_up(uint64_t address)
-{
-	return (address + 4095) & ~4095ULL;
-}
-
-int guest_brk(struct thread *thread, uint64_t result)
-{
-	struct space *space = thread->process->space;
-	uint64_t old = page_up(space->brk), end = page_up(result);
-	struct mapping mapping = {
-		.start = old, .end = end, .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE
-	};
-
-	space->brk = result;
-	if (end > old)
-		return mapping_insert(&space->table, &mapping);
-	return end < old ? mapping_remove(&space->table, end, old) : 0;
-}
-
-int guest_mremap(struct thread *thread, uint64_t result)
-{
-	const uint64_t *args = thread->call.args;
-
-	return mapping_move(&thread->process->space->table, args[0], page_up(args[1]), result,
-			    page_up(args[2]), args[3] & MREMAP_DONTUNMAP);
-}
-
-int guest_shmdt(struct thread *thread)
-{
-	struct mapping_table *table = &thread->process->space->table;
-	const struct mapping *mapping = mapping_find(table, thread->call.args[0]);
-	uint64_t object = mapping ? mapping->object : 0, start, end;
-
-	if (!object || mapping->start != thread->call.args[0])
-		return 0;
-	start = end = mapping->start;
-	while (mapping && mapping->object == object && mapping->start == end) {
-		end = mapping->end;
-		mapping = mapping_find(table, end);
-	}
-	return mapping_remove(table, start, end);
-}
-
-void guests_object_length(struct guests *guests, uint64_t object, uint64_t length)
-{
-	for (struct thread *t = guests->first; t; t = t->next) {
-		struct mapping_table *table = &t->process->space->table;
-
-		for (size_t i = 0; i < table->count; i++) {
-			if (table->entries[i].object == object)
-				table->entries[i].length = length;
-		}
-	}
 }
 
 bool unit_ends_with(const struct process *process)

@@ -177,12 +177,16 @@ int64_t guest_seccomp(struct thread *thread, bool privileged);
 
 /* The same for rt_sigaction, rt_sigprocmask and sigaltstack alone. */
 void guest_signal_call(struct thread *thread);
+/* How far mprotect got, once its result is known: a failure leaves what lies below the obstacle changed. */
+uint64_t guest_protected(const struct thread *thread, int64_t result);
+
 /* A handler starts: the mask while it runs, one-shot dispositions, the alternate stack. */
 void guest_handled(struct thread *thread, int signal, uint64_t mask);
 /* rt_sigreturn with the frame at `frame` (rsp at the call): mask and alternate stack come back from it. */
 void guest_sigreturn(struct thread *thread, uint64_t frame);
 
-/* The model's part of brk, mremap, munmap and shmdt, once their result is known. 0 or negative. */
+/* The model's part of mprotect, brk, mremap and shmdt, once their result is known. 0 or negative. */
+int guest_mprotect(struct thread *thread, int64_t result);
 int guest_brk(struct thread *thread, uint64_t result);
 int guest_mremap(struct thread *thread, uint64_t result);
 int guest_shmdt(struct thread *thread);

@@ -137,6 +137,7 @@ enum number {
 #define TIMER (ROW_TIMER << 8)
 #define WRITES_FILE (ROW_WRITES_FILE << 8)
 #define OPENS (ROW_OPENS << 8)
+#define EARLY (ROW_EARLY << 8)
 
 /* Arguments that move no bytes. */
 #define ARGUMENT(text, type)               \
@@ -196,6 +197,8 @@ enum number {
 #define CAP_HEADER BYTES(8)
 #define CAP_DATA BYTES(24)
 #define TERMIO BYTES(18)
+#define FUTEX_WAITER_BYTES 24
+#define SEMAPHORE_VALUES BYTES(2 * 32000) /* as many as a set has by default at most */
 #define FUTEX_COMMAND_MASK ((uint32_t)FUTEX_CMD_MASK)
 
 #define KEY_NONE 0xff
@@ -442,6 +445,7 @@ const char *family_name(unsigned int family)
 		[FAMILY_SCHED] = "sched",
 		[FAMILY_DUMPABLE] = "dumpable",
 		[FAMILY_SECCOMP] = "seccomp",
+		[FAMILY_ADVICE] = "advice",
 	};
 
 	return family < sizeof(names) / sizeof(names[0]) ? names[family] : "?";

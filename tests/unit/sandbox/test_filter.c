@@ -94,7 +94,8 @@ static void filter_recording_allows_only_listed_calls_of_the_page(void **state)
 static void filter_replay_allows_only_listed_calls_of_the_page(void **state)
 {
 	static const int listed[] = { SYS_mmap,	   SYS_munmap, SYS_mprotect, SYS_mremap,
-				      SYS_madvise, SYS_clone,  SYS_exit,     SYS_exit_group };
+				      SYS_madvise, SYS_clone,  SYS_exit,     SYS_exit_group,
+				      462 /* mseal */ };
 	struct filter filter;
 
 	(void)state;

@@ -139,7 +139,7 @@ static void check_memory(const struct row *row, unsigned int i)
 	assert_true(arg->arg < 6);
 	switch ((enum extent)arg->extent) {
 	case EXTENT_FIXED:
-		if (arg->unit == 0 || arg->unit > 4096)
+		if (arg->unit == 0 || arg->unit > 64000)
 			fail_msg("%s, argument %u: %u bytes", row->name, i, arg->unit);
 		return;
 	case EXTENT_RESULT:
@@ -273,7 +273,7 @@ static void a_request_resolves_to_its_sub_row(void **state)
 	assert_string_equal(resolve(SYS_prctl, PR_SET_NAME, 0, 0)->name, "prctl:PR_SET_NAME");
 	assert_int_equal(resolve(SYS_arch_prctl, ARCH_SET_FS, 0, 0)->family, FAMILY_TLS);
 	assert_int_equal(resolve(SYS_madvise, 0, 0, MADV_DONTNEED)->treatment, TREAT_EXECUTE);
-	assert_int_equal(resolve(SYS_madvise, 0, 0, MADV_FREE)->error, EINVAL);
+	assert_int_equal(resolve(SYS_madvise, 0, 0, MADV_FREE)->family, FAMILY_ADVICE);
 }
 
 static void a_futex_resolves_whatever_its_option_bits_are(void **state)
@@ -284,7 +284,7 @@ static void a_futex_resolves_whatever_its_option_bits_are(void **state)
 	assert_string_equal(resolve(SYS_futex, 0, wait, 0)->name, "futex:FUTEX_WAIT_BITSET");
 	assert_string_equal(resolve(SYS_futex, 0, FUTEX_WAIT, 0)->name, "futex:FUTEX_WAIT");
 	assert_int_equal(resolve(SYS_futex, 0, FUTEX_WAIT | 0x8000, 0)->error, ENOSYS);
-	assert_int_equal(resolve(SYS_futex, 0, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0)->error, ENOSYS);
+	assert_true(resolve(SYS_futex, 0, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0)->flags & ROW_EARLY);
 }
 
 static void an_unlisted_request_is_refused_as_its_call_refuses(void **state)

@@ -1,0 +1,95 @@
+/* The model's part of the calls that change an address space. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "guest.h"
+
+static uint64_t page_up(uint64_t address)
+{
+	return (address + 4095) & ~4095ULL;
+}
+
+uint64_t guest_protected(const struct thread *thread, int64_t result)
+{
+	const struct call *call = &thread->call;
+	uint64_t at = call->args[0], end = at + page_up(call->args[1]);
+
+	if (result == 0)
+		return end;
+	if (result != -ENOMEM && result != -EACCES)
+		return at;
+	while (at < end) {
+		const struct mapping *m = mapping_find(&thread->process->space->table, at);
+
+		if (!m || m->start > at)
+			return at;
+		if (result == -EACCES && m->backing == BACKING_BLOB && (m->flags & MAP_SHARED) &&
+		    (call->args[2] & PROT_WRITE))
+			return at;
+		at = m->end < end ? m->end : end;
+	}
+	return call->args[0];
+}
+
+int guest_mprotect(struct thread *thread, int64_t result)
+{
+	struct mapping_table *table = &thread->process->space->table;
+	uint64_t start = thread->call.args[0], end = guest_protected(thread, result);
+	const struct mapping *m = mapping_find(table, start);
+
+	if (end <= start)
+		return 0;
+	if ((thread->call.args[2] & PROT_GROWSDOWN) && m && m->start < start)
+		start = m->start;
+	return mapping_protect(table, start, end, (uint32_t)(thread->call.args[2] & 7));
+}
+
+int guest_brk(struct thread *thread, uint64_t result)
+{
+	struct space *space = thread->process->space;
+	uint64_t old = page_up(space->brk), end = page_up(result);
+	struct mapping mapping = {
+		.start = old, .end = end, .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE
+	};
+
+	space->brk = result;
+	if (end > old)
+		return mapping_insert(&space->table, &mapping);
+	return end < old ? mapping_remove(&space->table, end, old) : 0;
+}
+
+int guest_mremap(struct thread *thread, uint64_t result)
+{
+	const uint64_t *args = thread->call.args;
+
+	return mapping_move(&thread->process->space->table, args[0], page_up(args[1]), result,
+			    page_up(args[2]), args[3] & MREMAP_DONTUNMAP);
+}
+
+int guest_shmdt(struct thread *thread)
+{
+	struct mapping_table *table = &thread->process->space->table;
+	const struct mapping *mapping = mapping_find(table, thread->call.args[0]);
+	uint64_t object = mapping ? mapping->object : 0, start, end;
+
+	if (!object || mapping->start != thread->call.args[0])
+		return 0;
+	start = end = mapping->start;
+	while (mapping && mapping->object == object && mapping->start == end) {
+		end = mapping->end;
+		mapping = mapping_find(table, end);
+	}
+	return mapping_remove(table, start, end);
+}
+
+void guests_object_length(struct guests *guests, uint64_t object, uint64_t length)
+{
+	for (struct thread *t = guests->first; t; t = t->next) {
+		struct mapping_table *table = &t->process->space->table;
+
+		for (size_t i = 0; i < table->count; i++) {
+			if (table->entries[i].object == object)
+				table->entries[i].length = length;
+		}
+	}
+}
