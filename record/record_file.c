@@ -102,7 +102,7 @@ static void written_range(struct thread *thread, int64_t result, uint64_t *ret_f
 	}
 }
 
-static int emit_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2])
+int record_file_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2])
 {
 	static uint8_t chunk[CHUNK_BYTES];
 	struct payload payload = { .arg = PAYLOAD_OBJECT, .direction = DIRECTION_OUT, .bytes = chunk };
@@ -152,7 +152,7 @@ static int emit_change(struct recorder *rec, struct thread *thread, struct share
 	if (r == 0 && shorter) /* with the file's end also the pages go that processes had written */
 		r = shared_adopt(rec, thread, object);
 	written_range(thread, result, &range[0], &range[1]);
-	return r < 0 ? r : emit_range(rec, &event, file, range);
+	return r < 0 ? r : record_file_range(rec, &event, file, range);
 }
 
 /* The object behind the file that the call changed, a new one when so far nobody saw it change: 1 if its

@@ -71,6 +71,7 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 	if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 5)) { /* /dev/zero */
 		mapping->backing = mapping->flags & MAP_SHARED ? BACKING_SHARED : BACKING_ANON;
 		mapping->object = mapping->flags & MAP_SHARED ? ++rec->objects_count : 0;
+		mapping->length = mapping->end - mapping->start;
 		r = 0;
 	} else if (!S_ISREG(status.st_mode)) {
 		rec->status = "device mapping";

@@ -213,6 +213,8 @@ bool shared_is_wanted(struct recorder *rec, uint64_t device, uint64_t inode);
 /* Special families. */
 /* After a call that changed a file: tells those who map it (MEMORY events). */
 int record_file_write(struct recorder *rec, struct thread *thread, int64_t result);
+/* Emits MEMORY events like `event` with the file's bytes from range[0] to range[1] or its end. */
+int record_file_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2]);
 int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);
 int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid);

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "recorder.h"
 
 #define PAGE_BYTES 4096ULL
 #define ENTRIES_PER_READ 512
+#define SPARSE_BYTES_MIN (16ULL << 20)
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define ENTRY_THERE (3ULL << 62) /* present or swapped */
 #define ENTRY_FILE (1ULL << 61)
@@ -196,10 +198,43 @@ static int adopt_space(struct recorder *rec, struct thread *target, struct event
 	return r;
 }
 
+/* A large file that is mostly holes: reading, hashing and keeping those would cost as much as if they were bytes. */
+static bool is_sparse(int fd, uint64_t *ret_length)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return false;
+	*ret_length = (uint64_t)status.st_size;
+	return *ret_length >= SPARSE_BYTES_MIN && (uint64_t)status.st_blocks * 512 < *ret_length / 4;
+}
+
+/* Begins with zeros, and tells what is between the holes. */
+static int tell_data(struct recorder *rec, struct thread *thread, const struct mapping *whole, int fd)
+{
+	struct event event = { .kind = EVENT_MEMORY, .thread = thread->number };
+	off_t from = 0, to;
+	int r = 0;
+
+	event.nr = thread->call.nr;
+	event.ip = thread->call.ip;
+	event.memory.object = whole->object;
+	event.memory.length = whole->length;
+	while (r == 0 && (from = lseek(fd, from, SEEK_DATA)) >= 0) {
+		to = lseek(fd, from, SEEK_HOLE);
+		if (to <= from)
+			return to < 0 ? -errno : -EIO;
+		r = record_file_range(rec, &event, fd, (uint64_t[2]){ (uint64_t)from, (uint64_t)to });
+		from = to;
+	}
+	return r < 0 || errno == ENXIO ? r : -errno;
+}
+
 int shared_begin(struct recorder *rec, struct thread *thread, struct shared_object *object, int fd)
 {
-	struct mapping whole = { .backing = BACKING_SHARED };
-	int r = record_content(rec, fd, &whole, 0);
+	struct mapping whole = { .backing = BACKING_SHARED, .object = object->number };
+	int r = is_sparse(fd, &whole.length) ? tell_data(rec, thread, &whole, fd)
+					     : record_content(rec, fd, &whole, 0);
 
 	if (r < 0)
 		return r;

@@ -80,8 +80,7 @@ static int adopt(struct replayer *rep, const struct event *event)
 		const struct mapping *m = &event->mappings[i];
 		int r;
 
-		if (m->object != event->memory.object ||
-		    !may_adopt(&target->process->space->table, m))
+		if (m->object != event->memory.object || !may_adopt(&target->process->space->table, m))
 			return SWORN_EREFUSED;
 		r = replay_place(rep, target, m);
 		if (r == 0)
@@ -102,6 +101,11 @@ int replay_memory(struct replayer *rep, struct thread *thread)
 		r = adopt(rep, event);
 	if (r == 0)
 		r = object_find(rep->objects, event->memory.object, &offset, &length);
+	if (r == 0 && event->mappings_count == 0) { /* told before anybody maps it */
+		length = 0;
+		r = object_create(rep->objects, event->memory.object, NULL, 0, &offset);
+		r = r < 0 ? r : 1;
+	}
 	if (r <= 0)
 		return r < 0 ? r : SWORN_EFORMAT;
 	if (length != event->memory.length) {

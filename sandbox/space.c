@@ -23,7 +23,7 @@ uint64_t guest_protected(const struct thread *thread, int64_t result)
 
 		if (!m || m->start > at)
 			return at;
-		if (result == -EACCES && m->backing == BACKING_BLOB && (m->flags & MAP_SHARED) &&
+		if (result == -EACCES && (m->flags & MAP_SHARED) && !(m->prot & PROT_WRITE) &&
 		    (call->args[2] & PROT_WRITE))
 			return at;
 		at = m->end < end ? m->end : end;
