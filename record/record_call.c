@@ -125,6 +125,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 	case FAMILY_MAP:
 	case FAMILY_SIGNAL:
 	case FAMILY_SIGRETURN:
+	case FAMILY_FOREIGN:
 	case FAMILY_TLS: execute(thread); return 0;
 	}
 	return SWORN_EFORMAT;
@@ -232,6 +233,11 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 	}
 	if (result == 0)
 		record_signal_claim(rec, thread);
+	if (row->family == FAMILY_FOREIGN && result > 0) {
+		r = foreign_call(rec, thread, (uint64_t)result);
+		if (r < 0)
+			return r;
+	}
 	if (rec->random_devices && result > 0) {
 		r = record_random_read(rec, thread, result);
 		if (r < 0)

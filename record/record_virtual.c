@@ -217,6 +217,7 @@ int record_virtual(struct recorder *rec, struct thread *thread, bool *ret_answer
 	case FAMILY_EXIT:
 	case FAMILY_SIGNAL:
 	case FAMILY_SIGRETURN:
+	case FAMILY_FOREIGN:
 	case FAMILY_TLS: break;
 	}
 	*ret_answered = false;

@@ -213,6 +213,11 @@ bool shared_is_wanted(struct recorder *rec, uint64_t device, uint64_t inode);
 /* Special families. */
 /* After a call that changed a file: tells those who map it (MEMORY events). */
 int record_file_write(struct recorder *rec, struct thread *thread, int64_t result);
+/* record_foreign.c: guests that write into each other's memory. */
+/* After process_vm_writev. */
+int foreign_call(struct recorder *rec, struct thread *thread, uint64_t written);
+/* After a write of `length` bytes that went to `address` through the open file `fd`: when it is /proc/PID/mem. */
+int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint64_t range[2]);
 /* Emits MEMORY events like `event` with the file's bytes from range[0] to range[1] or its end. */
 int record_file_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2]);
 int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);

@@ -91,11 +91,36 @@ static int adopt(struct replayer *rep, const struct event *event)
 	return 0;
 }
 
+/* What one guest wrote into another's own memory, by a call. */
+static int write_foreign(struct replayer *rep)
+{
+	const struct event *event = rep->event;
+	struct thread *target = guest_by_number(&rep->guests, event->memory.target);
+	int r = target && target->stand != STAND_GONE ? 0 : SWORN_EFORMAT;
+
+	for (size_t i = 0; r == 0 && i < event->payloads_count; i++) {
+		const struct payload *p = &event->payloads[i];
+
+		for (uint64_t at = p->address; at < p->address + p->length;) {
+			const struct mapping *m = mapping_find(&target->process->space->table, at);
+
+			if (!m || p->arg != PAYLOAD_OBJECT)
+				return SWORN_EREFUSED;
+			at = m->end;
+		}
+		r = guest_write(target, p->address, p->bytes, p->length);
+	}
+	return r;
+}
+
 int replay_memory(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 	uint64_t offset, length;
 	int r = thread && event->ip ? replay_to_stop(rep, thread) : 0;
+
+	if (r == 0 && event->memory.object == 0 && event->memory.target != 0)
+		return write_foreign(rep);
 
 	if (r == 0 && event->mappings_count > 0)
 		r = adopt(rep, event);

@@ -302,7 +302,12 @@ static void put_kind(struct text *text, const struct event *event)
 		    checkpoint_name(event->checkpoint.reason));
 		return;
 	case EVENT_MEMORY:
-		put(text, "shared object %" PRIu64 " is written from outside", event->memory.object);
+		if (event->memory.object == 0)
+			put(text, "memory of thread %" PRIu32 " is written by another",
+			    event->memory.target);
+		else
+			put(text, "shared object %" PRIu64 " is written from outside",
+			    event->memory.object);
 		return;
 	case EVENT_END:
 		put(text, "end: ");

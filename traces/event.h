@@ -211,7 +211,7 @@ struct event {
 			uint32_t shift; /* one tag covers 2^shift pages */
 		} checkpoint;
 		struct {
-			uint64_t object;
+			uint64_t object; /* 0: payloads are bytes of the target's own memory */
 			uint64_t length; /* of the object after the write, bytes */
 			uint32_t target; /* a thread of the space that `mappings` are made in, 0 = none */
 		} memory;

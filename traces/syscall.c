@@ -38,6 +38,7 @@
 #include <sys/time.h>
 #include <sys/times.h>
 #include <sys/timex.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 
 /* Requests that the headers of Debian 12 (kernel 6.1) lack. */
@@ -88,6 +89,7 @@ SAME_SIZE(struct utsname, 390);
 SAME_SIZE(struct epoll_event, 12);
 SAME_SIZE(struct mq_attr, 64);
 SAME_SIZE(struct sembuf, 6);
+SAME_SIZE(struct iovec, 16);
 SAME_SIZE(struct semid_ds, 104);
 SAME_SIZE(struct shmid_ds, 112);
 SAME_SIZE(struct msqid_ds, 120);
@@ -265,6 +267,14 @@ static const struct row madvise_rows[] = {
 #include "madvise_table.def"
 };
 static const struct row madvise_unlisted = UNLISTED(EINVAL, ADDR(addr), SIZE(length), INT(advice));
+#undef PARENT
+
+#define PARENT process_madvise
+static const struct row process_madvise_rows[] = {
+#include "process_madvise_table.def"
+};
+static const struct row process_madvise_unlisted = UNLISTED(EINVAL, FD(pidfd), ADDR(iov), SIZE(iovcnt),
+							    INT(advice), INT(flags));
 #undef PARENT
 
 #define PARENT epoll_ctl
@@ -445,6 +455,7 @@ const char *family_name(unsigned int family)
 		[FAMILY_SCHED] = "sched",
 		[FAMILY_DUMPABLE] = "dumpable",
 		[FAMILY_SECCOMP] = "seccomp",
+		[FAMILY_FOREIGN] = "foreign",
 		[FAMILY_ADVICE] = "advice",
 	};
 

@@ -36,6 +36,7 @@ enum family {
 	FAMILY_SCHED,	 /* affinity, nice and policy: virtual */
 	FAMILY_DUMPABLE, /* prctl PR_SET_DUMPABLE and others answered virtually */
 	FAMILY_SECCOMP,	 /* guest filters, no_new_privs: from the model */
+	FAMILY_FOREIGN,	 /* process_vm_writev: executed, and what it wrote is told as memory events */
 	FAMILY_ADVICE,	 /* madvise MADV_FREE: from the mapping model */
 };
 

@@ -1,0 +1,90 @@
+/* Guests that write into each other's memory, or their own, by other means than their instructions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "recorder.h"
+
+#define CHUNK_BYTES 65536
+
+/* Any thread of the process that guests know as `pid`, or the thread itself. */
+static struct thread *find_target(const struct recorder *rec, uint32_t pid)
+{
+	for (struct thread *t = rec->guests.first; t; t = t->next) {
+		if ((t->process->pid == pid || t->guest_tid == pid) && !t->record->exiting)
+			return t;
+	}
+	return NULL;
+}
+
+/* What the target's memory holds there now, in the name of the writer's call. */
+static int emit(struct recorder *rec, struct thread *writer, struct thread *target,
+		const uint64_t range[2])
+{
+	static uint8_t chunk[CHUNK_BYTES];
+	struct payload payload = { .arg = PAYLOAD_OBJECT, .direction = DIRECTION_OUT, .bytes = chunk };
+	struct event event = { .kind = EVENT_MEMORY, .thread = writer->number };
+
+	event.nr = writer->call.nr;
+	event.ip = writer->call.ip;
+	event.memory.target = target->number;
+	event.payloads = &payload;
+	event.payloads_count = 1;
+	for (uint64_t at = range[0]; at < range[1]; at += payload.length) {
+		size_t want = range[1] - at < CHUNK_BYTES ? (size_t)(range[1] - at) : CHUNK_BYTES;
+		int r;
+
+		payload.address = at;
+		payload.length = guest_read(target, at, chunk, want);
+		if (payload.length == 0)
+			return 0;
+		r = record_event(rec, &event);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int foreign_call(struct recorder *rec, struct thread *thread, uint64_t written)
+{
+	const uint64_t *args = thread->call.args;
+	struct thread *target = find_target(rec, (uint32_t)args[0]);
+	struct iovec part;
+	int r = 0;
+
+	for (uint64_t i = 0; target && r == 0 && written > 0 && i < args[4]; i++) {
+		uint64_t range[2];
+
+		if (guest_read(thread, args[3] + i * sizeof(part), &part, sizeof(part)) != sizeof(part))
+			return 0;
+		range[0] = (uintptr_t)part.iov_base;
+		range[1] = range[0] + (part.iov_len < written ? part.iov_len : written);
+		written -= range[1] - range[0];
+		r = emit(rec, thread, target, range);
+	}
+	return r;
+}
+
+int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint64_t range[2])
+{
+	char path[64], link[64];
+	struct thread *target;
+	unsigned int pid;
+	ssize_t n;
+	int end = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n <= 0)
+		return 0;
+	link[n] = '\0';
+	if (sscanf(link, "/proc/%u/task/%*u/mem%n", &pid, &end) != 1 || link[end] != '\0' || !end) {
+		end = 0;
+		if (sscanf(link, "/proc/%u/mem%n", &pid, &end) != 1 || link[end] != '\0' || !end)
+			return 0;
+	}
+	target = find_target(rec, pid);
+	return target ? emit(rec, thread, target, range) : 0;
+}
