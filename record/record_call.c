@@ -1,9 +1,12 @@
 /* Ordinary calls: what happens at their entry and at their return. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "../sandbox/descriptor.h"
 #include "../traces/error.h"
@@ -51,6 +54,20 @@ static bool is_outside_socket(const struct recorder *rec, const struct call *cal
 	       call->args[0] != AF_UNIX;
 }
 
+/* Memory of a device changes by itself, and so does what a socket shares with its reader. */
+static bool is_device_mapping(const struct thread *thread)
+{
+	const struct call *call = &thread->call;
+	struct fd_info info;
+
+	if (call->nr != SYS_mmap || (call->args[3] & MAP_ANONYMOUS))
+		return false;
+	info = fd_lookup(thread->process->fds, thread->tid, (int)call->args[4]);
+	if (S_ISCHR(info.mode))
+		return info.special != makedev(1, 5); /* /dev/zero */
+	return S_ISBLK(info.mode) || S_ISSOCK(info.mode) || (info.mode && !(info.mode & S_IFMT));
+}
+
 static int refuse(struct recorder *rec, struct thread *thread, int error)
 {
 	const struct row *row = thread->call.row;
@@ -58,7 +75,9 @@ static int refuse(struct recorder *rec, struct thread *thread, int error)
 	int r;
 
 	event.result = -error;
-	if (rec->warn && row && row->treatment == TREAT_EMULATE)
+	if (rec->warn && row && row->family == FAMILY_MAP)
+		rec->warn(row->name, "memory of devices and sockets changes by itself");
+	else if (rec->warn && row && row->treatment == TREAT_EMULATE)
 		rec->warn(row->name, "no network in this domain; --allow net permits it");
 	else if (rec->warn && !(row && row->flags & ROW_QUIET))
 		rec->warn(row ? row->name : "a call without a name",
@@ -156,6 +175,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return refuse(rec, thread, row ? row->error : ENOSYS);
 	if (is_outside_socket(rec, &thread->call))
 		return refuse(rec, thread, EAFNOSUPPORT);
+	if (is_device_mapping(thread))
+		return refuse(rec, thread, ENODEV);
 	r = capture_inputs(rec, thread);
 	if (r < 0)
 		return r;

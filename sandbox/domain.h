@@ -87,7 +87,7 @@ int replay_domain_enter(const int *keep, size_t keep_count, uint64_t cpu_seconds
 #define STUB_OBJECT_FD 4
 int stub_start(int blob_fd, int object_fd, uint64_t stack_limit, pid_t *ret_tid);
 
-/* How far the stack of a process may grow, as far as our own hard limit goes. 0 or -errno. */
-int stub_limit_stack(pid_t tid, uint64_t limit);
+/* How far the stack of a guest may grow from now on, as far as its hard limit lets it. 0 or -errno. */
+int stub_limit_stack(pid_t tid, uint64_t bytes);
 
 #endif

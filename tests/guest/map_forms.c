@@ -158,6 +158,25 @@ static void zero_device(void)
 	close(fd);
 }
 
+/* What is no file has no memory to map, but for block devices, which a recording refuses alike. */
+static void others(void)
+{
+	const char *names[] = { "/dev/null", "/dev/urandom", "/proc/self/maps", "/", "/dev/loop0" };
+	int ends[2], fd;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		fd = open(names[i], O_RDONLY);
+		if (fd < 0)
+			continue;
+		expect(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED ? i == 4
+										     : errno == ENODEV);
+		close(fd);
+	}
+	expect(pipe(ends) == 0);
+	expect(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ends[0], 0) == MAP_FAILED);
+	say("others\n");
+}
+
 int main(void)
 {
 	signal(SIGSEGV, on_fault);
@@ -165,5 +184,6 @@ int main(void)
 	protections();
 	code();
 	zero_device();
+	others();
 	return 0;
 }

@@ -80,7 +80,8 @@ static void queues(void)
 /* The reader maps before the writer does, read-only, and sees what comes later. */
 static void segments(void)
 {
-	int fd = shm_open(name[1], O_CREAT | O_EXCL | O_RDWR, 0600), again = shm_open(name[1], O_RDONLY, 0);
+	int fd = shm_open(name[1], O_CREAT | O_EXCL | O_RDWR, 0600),
+	    again = shm_open(name[1], O_RDONLY, 0);
 	char *reader, *writer;
 	struct stat status;
 

@@ -124,7 +124,8 @@ static void duplicates(void)
 
 static void left_behind(void)
 {
-	char *map = anonymous(4), *moved = mremap(map, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	char *map = anonymous(4),
+	     *moved = mremap(map, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
 
 	if (moved == MAP_FAILED)
 		return;
@@ -144,11 +145,11 @@ static void joined(void)
 	int fd = file(8);
 
 	for (size_t i = 0; i < 8; i++)
-		expect(mmap(room + i * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, (off_t)(i * PAGE)) ==
-		       room + i * PAGE);
+		expect(mmap(room + i * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, fd,
+			    (off_t)(i * PAGE)) == room + i * PAGE);
 	for (size_t i = 8; i < 16; i++)
-		expect(mmap(room + i * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		       room + i * PAGE);
+		expect(mmap(room + i * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			    0) == room + i * PAGE);
 	map = mremap(room + 2 * PAGE, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE);
 	expect(map != MAP_FAILED);
 	map[3 * PAGE] = '!';

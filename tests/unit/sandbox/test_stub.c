@@ -300,8 +300,9 @@ static void check_stack_limit(void)
 	pid_t tid;
 
 	EXPECT(!stub_start(-1, -1, 1 << 20, &tid));
-	EXPECT(!prlimit(tid, RLIMIT_STACK, NULL, &limit) && limit.rlim_cur == 1 << 20 &&
-	       limit.rlim_max >= 1 << 20);
+	EXPECT(!prlimit(tid, RLIMIT_STACK, NULL, &limit) && limit.rlim_cur == 1 << 20);
+	EXPECT(!stub_limit_stack(tid, 2 << 20) && !prlimit(tid, RLIMIT_STACK, NULL, &limit) &&
+	       limit.rlim_cur == 2 << 20);
 	end(tid);
 	EXPECT(!stub_start(-1, -1, 0, &tid));
 	end(tid);
