@@ -229,14 +229,29 @@ int mapping_copy(const struct mapping_table *from, struct mapping_table *ret)
 	return 0;
 }
 
+/* The entry that holds the whole range, or NULL. A change that would put there what is there already needs
+ * no cuts, which move everything behind them. */
+static const struct mapping *holder(const struct mapping_table *table, uint64_t start, uint64_t end)
+{
+	size_t i = first_above(table, start);
+
+	return i < table->count && table->entries[i].start <= start && table->entries[i].end >= end
+		       ? &table->entries[i]
+		       : NULL;
+}
+
 int mapping_insert(struct mapping_table *table, const struct mapping *mapping)
 {
+	const struct mapping *old = holder(table, mapping->start, mapping->end);
 	struct mapping added = *mapping;
 	size_t first, last;
 	int r = mapping_check(mapping);
 
 	if (r < 0)
 		return r;
+	if (old && old->backing == BACKING_ANON && added.backing == BACKING_ANON &&
+	    old->prot == added.prot && old->flags == added.flags && !added.path)
+		return 0;
 	if (added.backing == BACKING_ANON) {
 		memset(added.digest, 0, sizeof(added.digest));
 		added.offset = added.length = added.object = 0;
@@ -286,11 +301,15 @@ static void grow_into(struct mapping_table *table, uint64_t start, uint64_t end)
 
 int mapping_protect(struct mapping_table *table, uint64_t start, uint64_t end, uint32_t prot)
 {
+	const struct mapping *whole;
 	size_t first, last;
 	int r = range_check(start, end);
 
 	if (r < 0)
 		return r;
+	whole = holder(table, start, end);
+	if (whole && whole->prot == prot)
+		return 0;
 	grow_into(table, start, end);
 	r = cut_out(table, start, end, &first, &last);
 	if (r < 0)

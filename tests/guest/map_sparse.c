@@ -64,6 +64,26 @@ static void shared(void)
 	close(fd);
 }
 
+/* Mapped private first: what is written later reaches the pages that are still the file's. */
+static void late(void)
+{
+	int fd = memfd_create("late", 0), nothing = memfd_create("nothing", 0);
+	char *map, *empty;
+
+	expect(ftruncate(fd, 48L << 20) == 0 && ftruncate(nothing, 48L << 20) == 0);
+	expect(pwrite(fd, "early", 5, 20L << 20) == 5);
+	map = mmap(NULL, 48L << 20, RW, MAP_PRIVATE, fd, 0);
+	empty = mmap(NULL, 48L << 20, PROT_READ, MAP_SHARED, nothing, 0);
+	expect(map != MAP_FAILED && empty != MAP_FAILED);
+	strcpy(map + (30L << 20), "own");
+	expect(pwrite(fd, "file", 4, 30L << 20) == 4 && pwrite(fd, "later", 5, 40L << 20) == 5);
+	expect(pwrite(nothing, "something", 9, 10L << 20) == 9);
+	say("%s, %s, %s, %s\n", map + (20L << 20), map + (30L << 20), map + (40L << 20),
+	    empty + (10L << 20));
+	close(fd);
+	close(nothing);
+}
+
 static void pages(void)
 {
 	char *map = reserve(64 * PAGE, RW);
@@ -108,6 +128,7 @@ int main(void)
 {
 	heap();
 	shared();
+	late();
 	pages();
 	large_pages();
 	return 0;
