@@ -115,6 +115,64 @@ static void requeue(void)
 	say("requeued %ld of %d, word %u\n", moved, atomic_load(&stage), atomic_load(&word));
 }
 
+static void on_signal(int signal)
+{
+	(void)signal;
+	atomic_fetch_add(&gate, 1);
+}
+
+/* A handler runs while the thread sleeps for the lock, with and without SA_RESTART: it goes on sleeping. */
+static void interrupted(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	pthread_t thread;
+
+	atomic_store(&word, 0);
+	atomic_store(&stage, 0);
+	expect(futex(&word, FUTEX_LOCK_PI, 0, NULL, NULL) == 0);
+	expect(!pthread_create(&thread, NULL, contend, (void *)FUTEX_LOCK_PI));
+	for (unsigned int i = 1; i <= 4; i++) {
+		action.sa_flags = i % 2 ? SA_RESTART : 0;
+		expect(sigaction(SIGUSR1, &action, NULL) == 0);
+		while (!is_waited_for())
+			sleep_ms(1);
+		expect(pthread_kill(thread, SIGUSR1) == 0);
+		while (atomic_load(&gate) < i)
+			sleep_ms(1);
+	}
+	expect(atomic_load(&stage) == 0 && futex(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL) == 0);
+	pthread_join(thread, NULL);
+	say("handled %u, got in %d, word %u\n", atomic_load(&gate), atomic_load(&stage),
+	    atomic_load(&word));
+}
+
+/* The owner goes without a word, and the list that it should be on is empty. */
+static void *leave(void *unused)
+{
+	expect(futex(&word, FUTEX_LOCK_PI, 0, NULL, NULL) == 0);
+	while (!is_waited_for())
+		sleep_ms(1);
+	return unused;
+}
+
+static void orphaned(void)
+{
+	pthread_t thread;
+	long result;
+
+	atomic_store(&word, 0);
+	pthread_create(&thread, NULL, leave, NULL);
+	while (!atomic_load(&word))
+		sleep_ms(1);
+	result = futex(&word, FUTEX_LOCK_PI, 0, NULL, NULL);
+	say("after the owner went: %s\n", result == 0 ? "got it" : strerror(errno));
+	if (result == 0)
+		expect((atomic_load(&word) & FUTEX_TID_MASK) == self() &&
+		       futex(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL) == 0);
+	pthread_join(thread, NULL);
+	say("word %x\n", atomic_load(&word) & ~FUTEX_TID_MASK);
+}
+
 static void across_processes(void)
 {
 	pthread_mutex_t *lock = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -158,6 +216,8 @@ int main(void)
 	hand_over(FUTEX_LOCK_PI2);
 	refusals();
 	requeue();
+	interrupted();
+	orphaned();
 	across_processes();
 	return 0;
 }

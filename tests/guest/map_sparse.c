@@ -99,7 +99,8 @@ static void pages(void)
 	expect(mincore(map + 1, PAGE, present) == -1 && errno == EINVAL);
 	expect(mlock(map, 16 * PAGE) == 0 && mlock2(map + 16 * PAGE, PAGE, MLOCK_ONFAULT) == 0);
 	expect(munlock(map, 17 * PAGE) == 0);
-	expect(mlockall(MCL_CURRENT | MCL_ONFAULT) == 0 && munlockall() == 0);
+	expect(mlockall(MCL_CURRENT | MCL_ONFAULT) == 0 || errno == ENOMEM || errno == EPERM);
+	expect(munlockall() == 0);
 	expect(msync(map, 64 * PAGE, MS_SYNC | MS_INVALIDATE) == 0);
 	expect(msync(map, PAGE, MS_SYNC | MS_ASYNC) == -1 && errno == EINVAL);
 	expect(munmap(map + 8 * PAGE, PAGE) == 0);

@@ -48,7 +48,9 @@ static void semaphores(void)
 	most = semctl(0, 0, IPC_INFO, (union argument){ .buffer = &limits });
 	expect(most >= 0 && limits.semmsl >= 5);
 	expect(semctl(0, 0, SEM_INFO, (union argument){ .buffer = &limits }) == most);
-	expect(semctl(most, 0, SEM_STAT, (union argument){ .buffer = &state }) >= 0);
+	expect(semctl(most, 0, SEM_STAT, (union argument){ .buffer = &state }) >= 0 ||
+	       errno == EACCES || errno == EINVAL);
+	expect(semctl(set, 0, IPC_STAT, (union argument){ .buffer = &state }) == 0);
 	state.sem_perm.mode = 0640;
 	expect(semctl(set, 0, IPC_SET, (union argument){ .buffer = &state }) == 0);
 	expect(semctl(set, 3, SETVAL, (union argument){ .value = 70 }) == 0 &&
@@ -75,8 +77,9 @@ static void segments(void)
 	expect(shmat(id, first + 1, 0) == (void *)-1 && errno == EINVAL);
 	most = shmctl(0, IPC_INFO, (void *)&limits);
 	expect(most >= 0 && shmctl(0, SHM_INFO, (void *)&use) == most && use.used_ids >= 1);
-	expect(shmctl(most, SHM_STAT, &state) >= 0);
-	expect(shmctl(id, SHM_LOCK, NULL) == 0 && shmctl(id, SHM_UNLOCK, NULL) == 0);
+	expect(shmctl(most, SHM_STAT, &state) >= 0 || errno == EACCES || errno == EINVAL);
+	expect(shmctl(id, SHM_LOCK, NULL) == 0 || errno == ENOMEM || errno == EPERM);
+	expect(shmctl(id, SHM_UNLOCK, NULL) == 0 || errno == EPERM);
 	expect(shmctl(id, IPC_RMID, NULL) == 0 && shmctl(id, IPC_STAT, &state) == 0);
 	say("removed but mapped: %lu attached, %s\n", (unsigned long)state.shm_nattch, first);
 	if (fork() == 0) {
@@ -114,7 +117,8 @@ static void messages(void)
 	expect(msgctl(queue, IPC_STAT, &state) == 0 && state.msg_qnum == 1);
 	most = msgctl(0, IPC_INFO, (void *)&limits);
 	expect(most >= 0 && msgctl(0, MSG_INFO, (void *)&limits) == most);
-	expect(msgctl(most, MSG_STAT, &state) >= 0);
+	expect(msgctl(most, MSG_STAT, &state) >= 0 || errno == EACCES || errno == EINVAL);
+	expect(msgctl(queue, IPC_STAT, &state) == 0);
 	state.msg_qbytes = 100;
 	expect(msgctl(queue, IPC_SET, &state) == 0);
 	expect(msgsnd(queue, &(char[128]){ 1 }, 101, IPC_NOWAIT) == -1);
