@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -68,20 +69,45 @@ static bool is_device_mapping(const struct thread *thread)
 	return S_ISBLK(info.mode) || S_ISSOCK(info.mode) || (info.mode && !(info.mode & S_IFMT));
 }
 
-static int refuse(struct recorder *rec, struct thread *thread, int error)
+/* Large pages have other borders, which the host may have or not. Programs that want them do without. */
+static bool wants_large_pages(const struct call *call)
+{
+	switch (call->nr) {
+	case SYS_mmap: return (call->args[3] & MAP_ANONYMOUS) && (call->args[3] & MAP_HUGETLB);
+	case SYS_shmget: return call->args[2] & SHM_HUGETLB;
+	case SYS_memfd_create: return call->args[1] & MFD_HUGETLB;
+	default: return false;
+	}
+}
+
+/* Why a call is refused whose row does not say so: the reason and *ret_error, or NULL. */
+static const char *find_refusal(const struct recorder *rec, const struct thread *thread, int *ret_error)
+{
+	if (is_outside_socket(rec, &thread->call)) {
+		*ret_error = EAFNOSUPPORT;
+		return "no network in this domain; --allow net permits it";
+	}
+	if (is_device_mapping(thread)) {
+		*ret_error = ENODEV;
+		return "memory of devices and sockets changes by itself";
+	}
+	if (wants_large_pages(&thread->call)) {
+		*ret_error = ENOMEM;
+		return "large pages are the host's; ordinary ones do";
+	}
+	return NULL;
+}
+
+static int refuse(struct recorder *rec, struct thread *thread, int error, const char *reason)
 {
 	const struct row *row = thread->call.row;
 	struct event event = record_call_event(thread, EVENT_REFUSED);
 	int r;
 
 	event.result = -error;
-	if (rec->warn && row && row->family == FAMILY_MAP)
-		rec->warn(row->name, "memory of devices and sockets changes by itself");
-	else if (rec->warn && row && row->treatment == TREAT_EMULATE)
-		rec->warn(row->name, "no network in this domain; --allow net permits it");
-	else if (rec->warn && !(row && row->flags & ROW_QUIET))
+	if (rec->warn && !(row && row->flags & ROW_QUIET))
 		rec->warn(row ? row->name : "a call without a name",
-			  row && row->reason ? row->reason : "unknown to this version");
+			  reason ? reason : "unknown to this version");
 	thread->registers.rax = (uint64_t) - (int64_t)error;
 	thread->registers.orig_rax = (uint64_t)-1;
 	r = stop_set_registers(thread);
@@ -154,7 +180,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 	const struct row *row;
-	int r;
+	const char *reason;
+	int error, r;
 
 	if (is_restart(thread)) {
 		own->in_call = true;
@@ -172,11 +199,10 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return record_filtered(rec, thread);
 	row = thread->call.row;
 	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)
-		return refuse(rec, thread, row ? row->error : ENOSYS);
-	if (is_outside_socket(rec, &thread->call))
-		return refuse(rec, thread, EAFNOSUPPORT);
-	if (is_device_mapping(thread))
-		return refuse(rec, thread, ENODEV);
+		return refuse(rec, thread, row ? row->error : ENOSYS, row ? row->reason : NULL);
+	reason = find_refusal(rec, thread, &error);
+	if (reason)
+		return refuse(rec, thread, error, reason);
 	r = capture_inputs(rec, thread);
 	if (r < 0)
 		return r;

@@ -1,7 +1,8 @@
 /* Reservations far larger than the machine, touched here and there; huge shared memory; locks and residence. */
 #include "guest.h"
+#include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <sys/shm.h>
 
 #define PAGE 4096UL
 #define GIB (1UL << 30)
@@ -109,6 +110,23 @@ static void pages(void)
 	expect(munlock(map, 64 * PAGE) == -1 && errno == ENOMEM);
 }
 
+/* Large pages by name, which few hosts keep ready: refused, or what they should be. */
+static void large_by_name(void)
+{
+	size_t length = 2UL << 20;
+	char *map = mmap(NULL, length, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	int fd = memfd_create("large", MFD_HUGETLB),
+	    id = shmget(IPC_PRIVATE, length, SHM_HUGETLB | 0600);
+
+	if (map != MAP_FAILED)
+		expect(map[length - 1] == 0 && munmap(map, length) == 0);
+	if (fd >= 0)
+		expect(ftruncate(fd, (off_t)length) == 0 && close(fd) == 0);
+	if (id >= 0)
+		expect(shmctl(id, IPC_RMID, NULL) == 0);
+	say("by name\n");
+}
+
 /* Large pages, if the host gives any: content and splits must not depend on them. */
 static void large_pages(void)
 {
@@ -131,6 +149,7 @@ int main(void)
 	shared();
 	late();
 	pages();
+	large_by_name();
 	large_pages();
 	return 0;
 }
