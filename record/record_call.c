@@ -91,6 +91,10 @@ static const char *find_refusal(const struct recorder *rec, const struct thread 
 		*ret_error = ENODEV;
 		return "memory of devices and sockets changes by itself";
 	}
+	if (foreign_is_nowhere(rec, thread)) {
+		*ret_error = EPERM;
+		return "the other process computes, and nothing says where its memory would change";
+	}
 	if (wants_large_pages(&thread->call)) {
 		*ret_error = ENOMEM;
 		return "large pages are the host's; ordinary ones do";

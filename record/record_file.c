@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../sandbox/descriptor.h"
@@ -178,13 +177,6 @@ static int find_changed(struct recorder *rec, struct thread *thread, int file,
 	return r < 0 ? r : 0;
 }
 
-/* May be /proc/PID/mem: in memory, of no length, for its owner alone. */
-static bool is_memory(const struct fd_info *info)
-{
-	return info->mode == (S_IFREG | S_IRUSR | S_IWUSR) && info->size == 0 &&
-	       major(info->device) == 0;
-}
-
 int record_file_write(struct recorder *rec, struct thread *thread, int64_t result)
 {
 	int fd = written_fd(&thread->call, result), file, r;
@@ -193,7 +185,7 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 	if (fd >= 0) {
 		struct fd_info info = fd_lookup(thread->process->fds, thread->tid, fd);
 
-		if (is_memory(&info) && result > 0) {
+		if (foreign_is_memory(&info) && result > 0) {
 			uint64_t range[2];
 
 			written_range(thread, result, &range[0], &range[1]);

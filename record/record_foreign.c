@@ -2,9 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../sandbox/descriptor.h"
 #include "recorder.h"
 
 #define CHUNK_BYTES 65536
@@ -67,10 +70,10 @@ int foreign_call(struct recorder *rec, struct thread *thread, uint64_t written)
 	return r;
 }
 
-int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint64_t range[2])
+/* The process whose memory the open file is, when it is /proc/PID/mem. */
+static struct thread *file_target(const struct recorder *rec, const struct thread *thread, int fd)
 {
 	char path[64], link[64];
-	struct thread *target;
 	unsigned int pid;
 	ssize_t n;
 	int end = 0;
@@ -78,13 +81,42 @@ int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
 	n = readlink(path, link, sizeof(link) - 1);
 	if (n <= 0)
-		return 0;
+		return NULL;
 	link[n] = '\0';
 	if (sscanf(link, "/proc/%u/task/%*u/mem%n", &pid, &end) != 1 || link[end] != '\0' || !end) {
 		end = 0;
 		if (sscanf(link, "/proc/%u/mem%n", &pid, &end) != 1 || link[end] != '\0' || !end)
-			return 0;
+			return NULL;
 	}
-	target = find_target(rec, pid);
+	return find_target(rec, pid);
+}
+
+bool foreign_is_memory(const struct fd_info *info)
+{
+	return info->mode == (S_IFREG | S_IRUSR | S_IWUSR) && info->size == 0 &&
+	       major(info->device) == 0;
+}
+
+bool foreign_is_nowhere(const struct recorder *rec, const struct thread *thread)
+{
+	const struct row *row = thread->call.row;
+	const struct thread *target = NULL;
+	struct fd_info info;
+
+	if (row->family == FAMILY_FOREIGN) {
+		target = find_target(rec, (uint32_t)thread->call.args[0]);
+	} else if (row->flags & ROW_OUTPUT) {
+		info = fd_lookup(thread->process->fds, thread->tid, (int)thread->call.args[0]);
+		if (foreign_is_memory(&info))
+			target = file_target(rec, thread, (int)thread->call.args[0]);
+	}
+	return target && target->process->space->floating &&
+	       target->process->space != thread->process->space;
+}
+
+int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint64_t range[2])
+{
+	struct thread *target = file_target(rec, thread, fd);
+
 	return target ? emit(rec, thread, target, range) : 0;
 }

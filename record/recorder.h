@@ -89,6 +89,8 @@ struct record_thread {
 
 /* Content that more than one may change at once: a file mapped shared and writable, or written by calls while it is
  * mapped, or a System V segment. */
+struct fd_info;
+
 struct shared_object {
 	uint64_t number, device, inode;
 	uint64_t length;
@@ -214,6 +216,10 @@ bool shared_is_wanted(struct recorder *rec, uint64_t device, uint64_t inode);
 /* After a call that changed a file: tells those who map it (MEMORY events). */
 int record_file_write(struct recorder *rec, struct thread *thread, int64_t result);
 /* record_foreign.c: guests that write into each other's memory. */
+/* May be /proc/PID/mem: in memory, of no length, for its owner alone. */
+bool foreign_is_memory(const struct fd_info *info);
+/* The call would write into memory of a process that stands at a point without a name, where replay cannot put it. */
+bool foreign_is_nowhere(const struct recorder *rec, const struct thread *thread);
 /* After process_vm_writev. */
 int foreign_call(struct recorder *rec, struct thread *thread, uint64_t written);
 /* After a write of `length` bytes that went to `address` through the open file `fd`: when it is /proc/PID/mem. */

@@ -94,6 +94,29 @@ static void hint(pid_t pid)
 	close(fd);
 }
 
+/* The child computes without a call: its memory changes where it stands, or not at all. */
+static void computing(void)
+{
+	int value = 1;
+	struct iovec mine = { &value, sizeof(value) },
+		     place = { (void *)(uintptr_t)&seen, sizeof(seen) };
+	volatile uint64_t state = 1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		while (!seen)
+			state = state * 6364136223846793005 + 1;
+		_exit(0);
+	}
+	sleep_ms(120);
+	if (process_vm_writev(pid, &mine, 1, &place, 1, 0) < 0) {
+		expect(errno == EPERM);
+		kill(pid, SIGKILL);
+	}
+	reap(pid);
+	say("computed\n");
+}
+
 static void own(void)
 {
 	struct iovec mine = { "self", 5 }, place = { buffer, 5 };
@@ -128,6 +151,7 @@ int main(void)
 	/* The child holds an end of its own pipe: nothing but a signal ends it. */
 	kill(pid, SIGTERM);
 	say("status %d\n", WTERMSIG(reap(pid)));
+	computing();
 	own();
 	return 0;
 }
