@@ -96,7 +96,7 @@ static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t res
 
 	mapping->start = result;
 	mapping->end = result + ((args[1] + 4095) & ~4095ULL);
-	mapping->prot = (uint32_t)args[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	mapping->prot = guest_protection(thread->process, args[2]);
 	mapping->flags = flags & KEPT_FLAGS;
 	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
 		mapping->flags = (mapping->flags & ~(uint32_t)MAP_PRIVATE) | MAP_SHARED;
@@ -141,8 +141,9 @@ static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t re
 	mapping->end = kernel_end(thread->tid, result);
 	if (mapping->end <= result)
 		return -ENOENT;
-	mapping->prot = thread->call.args[2] & 010000 /* SHM_RDONLY */ ? PROT_READ
-								       : PROT_READ | PROT_WRITE;
+	mapping->prot = guest_protection(thread->process, thread->call.args[2] & 010000 /* SHM_RDONLY */
+								  ? PROT_READ
+								  : PROT_READ | PROT_WRITE);
 	mapping->flags = MAP_SHARED;
 	mapping->backing = BACKING_SHARED;
 	mapping->object = object->number;

@@ -60,8 +60,7 @@ static int place_file(struct thread *thread, const struct mapping *m, int fd, ui
 	uint64_t content = page_up(m->length), have = content > m->offset ? content - m->offset : 0;
 	uint64_t split = have < m->end - m->start ? m->start + have : m->end;
 	uint64_t flags = MAP_FIXED | (m->flags & MAP_NORESERVE) |
-			 (fd == STUB_OBJECT_FD && (m->flags & MAP_SHARED) ? MAP_SHARED
-									  : MAP_PRIVATE);
+			 (fd == STUB_OBJECT_FD && (m->flags & MAP_SHARED) ? MAP_SHARED : MAP_PRIVATE);
 	int r = 0;
 
 	if (split > m->start)
@@ -130,8 +129,8 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 
 	if (event->mappings_count != 1 || m->start != (uint64_t)event->result)
 		return SWORN_EREFUSED;
-	if (thread->call.nr == SYS_mmap &&
-	    (m->end - m->start != page_up(args[1]) || m->prot != (args[2] & 7)))
+	if (thread->call.nr == SYS_mmap && (m->end - m->start != page_up(args[1]) ||
+					    m->prot != guest_protection(thread->process, args[2])))
 		return SWORN_EREFUSED;
 	r = replay_place(rep, thread, m);
 	return r < 0 ? r : mapping_insert(&thread->process->space->table, m);
@@ -143,6 +142,7 @@ static int play_brk(struct replayer *rep, struct thread *thread)
 	uint64_t result = (uint64_t)rep->event->result, old = page_up(space->brk),
 		 end = page_up(result);
 	int64_t ignored;
+	uint64_t prot;
 	int r = 0;
 
 	if (result < space->brk_start || result >= ADDRESS_MAX)
@@ -150,7 +150,8 @@ static int play_brk(struct replayer *rep, struct thread *thread)
 	if (end > old) {
 		if (!is_placeable(old, end) || !mapping_free(&space->table, old, end))
 			return SWORN_EREFUSED;
-		r = map_range(thread, (uint64_t[6]){ old, end - old, PROT_READ | PROT_WRITE,
+		prot = guest_protection(thread->process, PROT_READ | PROT_WRITE);
+		r = map_range(thread, (uint64_t[6]){ old, end - old, prot,
 						     MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
 						     (uint64_t)-1, 0 });
 	} else if (end < old) {
@@ -261,6 +262,8 @@ int replay_execute(struct replayer *rep, struct thread *thread)
 		return SWORN_EREFUSED;
 	memcpy(args, call->args, sizeof(args));
 	args[1] = length;
+	if (call->nr == SYS_mprotect)
+		args[2] |= guest_protection(thread->process, args[2]);
 	r = stop_inject(thread, true, call->nr, args, &result);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -135,6 +136,7 @@ static struct process *process_clone(const struct process *parent, const struct 
 	process->ppid = request->flags & CLONE_PARENT ? parent->ppid : parent->pid;
 	process->dumpable = parent->dumpable;
 	process->stack_limit = parent->stack_limit;
+	process->reads_execute = parent->reads_execute;
 	process->unit = parent->unit;
 	process->unit->processes++;
 	process->vfork_child = request->flags & CLONE_VM;
@@ -250,6 +252,7 @@ int guest_exec(struct guests *guests, struct thread *thread)
 	unit->processes = 1;
 	process->vfork_child = false;
 	process->dumpable = 1;
+	process->reads_execute = false; /* 64-bit programs start without it */
 	thread->stack = (struct signal_stack){ 0 };
 	thread->clear_tid = 0;
 	thread->robust_list = 0;
@@ -404,6 +407,10 @@ int guest_finish_call(struct thread *thread, int64_t result)
 		return 0;
 	switch (call->nr) {
 	case 11: /* munmap */ return end > start ? mapping_remove(table, start, end) : 0;
+	case 135: /* personality */
+		if ((uint32_t)call->args[0] != UINT32_MAX)
+			thread->process->reads_execute = call->args[0] & READ_IMPLIES_EXEC;
+		return 0;
 	case 218: /* set_tid_address */ thread->clear_tid = call->args[0]; return 0;
 	case 273: /* set_robust_list */ thread->robust_list = call->args[0]; return 0;
 	default: break;
@@ -465,8 +472,8 @@ static int by_number(const void *a, const void *b)
 	return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
-int guest_state(const struct guests *guests, struct thread *thread, const struct state_request *request,
-		uint8_t ret_hash[DIGEST_BYTES])
+int guest_state(const struct guests *guests, struct thread *thread,
+		const struct state_request *request, uint8_t ret_hash[DIGEST_BYTES])
 {
 	struct process *process = thread->process;
 	struct state_thread *states = calloc(process->threads_count, sizeof(*states));

@@ -52,6 +52,7 @@ struct process {
 	uint32_t dumpable;	    /* what PR_GET_DUMPABLE answers */
 	uint32_t status;	    /* wait status once it ends */
 	uint64_t stack_limit;
+	bool reads_execute; /* personality(2): what can be read can be executed */
 };
 
 /* Where a thread stands between events; both sides agree on it. */
@@ -185,6 +186,8 @@ void guest_handled(struct thread *thread, int signal, uint64_t mask);
 /* rt_sigreturn with the frame at `frame` (rsp at the call): mask and alternate stack come back from it. */
 void guest_sigreturn(struct thread *thread, uint64_t frame);
 
+/* The protection that the process gets when it asks for `prot`. */
+uint32_t guest_protection(const struct process *process, uint64_t prot);
 /* The model's part of mprotect, brk, mremap and shmdt, once their result is known. 0 or negative. */
 int guest_mprotect(struct thread *thread, int64_t result);
 int guest_brk(struct thread *thread, uint64_t result);

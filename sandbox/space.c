@@ -41,16 +41,24 @@ int guest_mprotect(struct thread *thread, int64_t result)
 		return 0;
 	if ((thread->call.args[2] & PROT_GROWSDOWN) && m && m->start < start)
 		start = m->start;
-	return mapping_protect(table, start, end, (uint32_t)(thread->call.args[2] & 7));
+	return mapping_protect(table, start, end,
+			       guest_protection(thread->process, thread->call.args[2]));
+}
+
+uint32_t guest_protection(const struct process *process, uint64_t prot)
+{
+	prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
+	return (uint32_t)prot | ((prot & PROT_READ) && process->reads_execute ? PROT_EXEC : 0);
 }
 
 int guest_brk(struct thread *thread, uint64_t result)
 {
 	struct space *space = thread->process->space;
 	uint64_t old = page_up(space->brk), end = page_up(result);
-	struct mapping mapping = {
-		.start = old, .end = end, .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE
-	};
+	struct mapping mapping = { .start = old,
+				   .end = end,
+				   .prot = guest_protection(thread->process, PROT_READ | PROT_WRITE),
+				   .flags = MAP_PRIVATE };
 
 	space->brk = result;
 	if (end > old)

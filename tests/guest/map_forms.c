@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -139,6 +140,29 @@ static void code(void)
 	close(fd);
 }
 
+/* As old programs want it: whatever can be read can be executed, from the call on and in children. */
+static void readable_code(void)
+{
+	const uint8_t answer[] = { 0xb8, 9, 0, 0, 0, 0xc3 };
+	int before = personality(0xffffffff), sum = 0;
+	uint8_t *map, *heap;
+
+	if (before < 0 || personality((unsigned long)before | READ_IMPLIES_EXEC) < 0)
+		return;
+	map = mmap(NULL, PAGE, RW, PRIVATE, -1, 0);
+	memcpy(map, answer, sizeof(answer));
+	heap = sbrk(4 * PAGE);
+	memcpy(heap + 2 * PAGE, answer, sizeof(answer));
+	if (probe((char *)heap, 0) == 0)
+		sum = call(map) + call(heap + 2 * PAGE);
+	expect(mprotect(map, PAGE, PROT_READ) == 0);
+	if (fork() == 0)
+		_exit(call(map));
+	say("readable code: %d, %d\n", sum, WEXITSTATUS(reap(-1)));
+	expect(personality((unsigned long)before) >= 0 && sbrk(-4 * (long)PAGE) != NULL);
+	expect(mprotect(map, PAGE, PROT_READ) == 0);
+}
+
 static void zero_device(void)
 {
 	int fd = open("/dev/zero", O_RDWR);
@@ -183,6 +207,7 @@ int main(void)
 	places();
 	protections();
 	code();
+	readable_code();
 	zero_device();
 	others();
 	return 0;
