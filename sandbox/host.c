@@ -127,27 +127,59 @@ static int allowed_cpu(const cpu_set_t *allowed, int index)
 	return -1;
 }
 
-int host_pin(int *ret_fd, int *ret_cpu)
+static bool is_among(int cpu, const int *cpus, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (cpus[i] == cpu)
+			return true;
+	}
+	return false;
+}
+
+/* A CPU that is not among the `count` chosen before; the lock's fd, or -1. */
+static int choose(const cpu_set_t *allowed, const char *directory, const int *chosen,
+		  unsigned count, int *ret_cpu)
+{
+	int cpus = CPU_COUNT(allowed), first = (int)((unsigned)getpid() % (unsigned)cpus);
+
+	*ret_cpu = -1;
+	for (int i = 0; i < cpus; i++) {
+		int cpu = allowed_cpu(allowed, (first + i) % cpus), fd;
+
+		if (is_among(cpu, chosen, count))
+			continue;
+		fd = lock_cpu(directory, cpu);
+		if (fd >= 0 || *ret_cpu < 0)
+			*ret_cpu = cpu;
+		if (fd >= 0)
+			return fd;
+	}
+	if (*ret_cpu < 0)
+		*ret_cpu = chosen[count % (unsigned)cpus];
+	return -1;
+}
+
+int host_choose(unsigned count, int *ret_fds, int *ret_cpus)
 {
 	char buffer[64];
 	const char *directory = lock_directory(buffer, sizeof(buffer));
 	cpu_set_t allowed;
-	int count, first, fd = -1, cpu = -1, r;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))
 		return -errno;
-	count = CPU_COUNT(&allowed);
-	if (count < 1)
+	if (CPU_COUNT(&allowed) < 1)
 		return -EINVAL;
-	first = (int)((unsigned)getpid() % (unsigned)count);
-	for (int i = 0; i < count && fd < 0; i++) {
-		cpu = allowed_cpu(&allowed, (first + i) % count);
-		fd = lock_cpu(directory, cpu);
-	}
-	if (fd < 0) {
-		fd = -1;
-		cpu = allowed_cpu(&allowed, first);
-	}
+	for (unsigned i = 0; i < count; i++)
+		ret_fds[i] = choose(&allowed, directory, ret_cpus, i, &ret_cpus[i]);
+	return 0;
+}
+
+int host_pin(int *ret_fd, int *ret_cpu)
+{
+	int fd, cpu, r = host_choose(1, &fd, &cpu);
+
+	if (r)
+		return r;
 	r = pin_to(cpu);
 	if (r) {
 		if (fd >= 0)

@@ -25,5 +25,7 @@ const char *host_check(void);
  * below /run/user, /tmp or $XDG_RUNTIME_DIR; none free: any allowed CPU). Gives the lock's fd (close at
  * the end; -1 when unlocked) and the CPU. Threads created before keep theirs. */
 int host_pin(int *ret_fd, int *ret_cpu);
+/* Chooses in the same way for `count` workers, another CPU for each as long as there are some, and pins nobody. */
+int host_choose(unsigned count, int *ret_fds, int *ret_cpus);
 
 #endif

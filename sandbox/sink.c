@@ -21,6 +21,8 @@ struct sinks {
 	struct sink_state *states; /* [number - 1] */
 	struct sink *reports;
 	size_t count;
+	guest_reader *read; /* instead of guest_read(), or NULL */
+	void *read_context;
 	uint8_t chunk[SINK_CHUNK_BYTES];
 };
 
@@ -140,7 +142,9 @@ int sink_update(struct sinks *sinks, uint32_t number, struct thread *thread, int
 			left -= length;
 		while (length > 0) {
 			size_t want = length < SINK_CHUNK_BYTES ? (size_t)length : SINK_CHUNK_BYTES;
-			size_t got = guest_read(thread, address, sinks->chunk, want);
+			size_t got = sinks->read ? sinks->read(sinks->read_context, address,
+							       sinks->chunk, want)
+						 : guest_read(thread, address, sinks->chunk, want);
 
 			if (got == 0)
 				break;
@@ -154,6 +158,12 @@ int sink_update(struct sinks *sinks, uint32_t number, struct thread *thread, int
 		}
 	}
 	return 0;
+}
+
+void sinks_read_from(struct sinks *sinks, guest_reader *read, void *context)
+{
+	sinks->read = read;
+	sinks->read_context = context;
 }
 
 int sinks_report(struct sinks *sinks, const struct sink **ret, size_t *ret_count)

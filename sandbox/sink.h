@@ -23,6 +23,9 @@ void sinks_bind_standard(struct sinks *sinks);
 int sink_update(struct sinks *sinks, uint32_t number, struct thread *thread, int64_t result,
 		void (*copy)(uint32_t number, const void *bytes, size_t length));
 
+/* Replayer: the bytes come from `read` with this context instead of the thread's memory; NULL: from there again. */
+void sinks_read_from(struct sinks *sinks, guest_reader *read, void *context);
+
 /* The digests so far: gives a borrowed array, valid until the next call. */
 int sinks_report(struct sinks *sinks, const struct sink **ret, size_t *ret_count);
 /* Replayer: the kind of a sink is known only to the recorder; taken over from the END event. */
