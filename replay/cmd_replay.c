@@ -13,6 +13,7 @@
 #include "../sandbox/tsc.h"
 #include "../traces/error.h"
 #include "../traces/store.h"
+#include "crew.h"
 #include "replay.h"
 #include "report.h"
 #include "source.h"
@@ -30,22 +31,25 @@ static const char help[] =
 	"  --show-output    print what the program wrote to standard output and error\n"
 	"  --store DIR      the store (default: $XDG_DATA_HOME/sworn/store)\n"
 	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
-	"  -j, --jobs N     at most N workers; the units of a trace share one worker in this version, whatever N is\n"
+	"  -j, --jobs N     play units that share no memory in N workers at a time (default 1)\n"
 	"\n"
 	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell, 4 no trace, 5 integrity or truncation.\n";
 
 struct options {
 	const char *trace, *store, *report;
 	bool show_output;
+	unsigned int jobs;
 };
 
 struct run {
 	struct options options;
-	struct replayer replayer;
+	struct replayer replayer, clerk; /* clerk: of a crew, -j */
+	struct groups *groups;		 /* with -j only */
 	struct outcome outcome;
 	struct report_file report;
 	FILE *out; /* where people read the verdict */
 	int fd, blobs_fd, source_fd, store_fd;
+	int sources[WORKERS_MAX], cpus[WORKERS_MAX], locks[WORKERS_MAX];
 };
 
 static volatile sig_atomic_t ticks;
@@ -91,12 +95,14 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'j':
 			if (!is_number(optarg, JOBS_MAX))
 				return usage("-j wants a number of workers, not ", optarg);
+			ret->jobs = (unsigned int)atoi(optarg);
 			break;
 		case ':': return usage("a value is missing after ", argv[optind - 1]);
 		default: return usage("unknown option ", argv[optind - 1]);
 		}
 	}
 	ret->trace = argv[optind];
+	ret->jobs = ret->jobs == 0 ? 1 : ret->jobs < WORKERS_MAX ? ret->jobs : WORKERS_MAX;
 	if (ret->trace && argv[optind + 1])
 		return usage("one trace at a time, not also ", argv[optind + 1]);
 	if (ret->show_output && ret->report && !strcmp(ret->report, "-"))
@@ -126,6 +132,16 @@ static int open_report(struct run *run)
 	return CODE_USAGE;
 }
 
+/* One for each worker: an answer must not reach another one. */
+static int start_sources(struct run *run)
+{
+	int r = source_start(run->blobs_fd, &run->source_fd);
+
+	for (unsigned int i = 0; r == 0 && run->options.jobs > 1 && i < run->options.jobs; i++)
+		r = source_start(run->blobs_fd, &run->sources[i]);
+	return r;
+}
+
 /* Everything that needs the host's files, before privileges are dropped and the first byte is parsed. */
 static int open_files(struct run *run)
 {
@@ -149,22 +165,37 @@ static int open_files(struct run *run)
 		run->store_fd = store_find(NULL);
 	if (run->store_fd >= 0)
 		run->blobs_fd = store_blobs(run->store_fd);
-	return run->blobs_fd >= 0 ? source_start(run->blobs_fd, &run->source_fd) : 0;
+	return run->blobs_fd >= 0 ? start_sources(run) : 0;
+}
+
+static void choose_cpus(struct run *run)
+{
+	cpu_set_t set;
+
+	if (host_choose(run->options.jobs, run->locks, run->cpus) < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)run->cpus[0], &set);
+	sched_setaffinity(0, sizeof(set), &set);
 }
 
 static int enter_domain(struct run *run)
 {
-	int keep[8], lock, cpu, r;
+	int keep[3 + 2 * WORKERS_MAX], r;
 	size_t count = 0;
 	const int wanted[] = { run->fd, run->source_fd, run->report.fd };
 
-	host_pin(&lock, &cpu);
+	choose_cpus(run);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		if (wanted[i] > STDERR_FILENO)
 			keep[count++] = wanted[i];
 	}
-	if (lock > STDERR_FILENO)
-		keep[count++] = lock;
+	for (unsigned int i = 0; i < run->options.jobs; i++) {
+		if (run->options.jobs > 1 && run->source_fd >= 0)
+			keep[count++] = run->sources[i];
+		if (run->locks[i] > STDERR_FILENO)
+			keep[count++] = run->locks[i];
+	}
 	fflush(NULL);
 	r = replay_domain_enter(keep, count, 0, 0, &run->outcome.domain);
 	if (r == 0)
@@ -214,18 +245,18 @@ static int play(struct run *run)
 	return r < 0 ? r : replayer_finish(rep);
 }
 
-/* Guests may ask CPUID which processor they run on: the recorded one, where this host has it. */
-static void follow_cpu(const struct trace_info *info)
+/* Guests may ask CPUID which processor they run on: the recorded one, where this host has it; its number, or -1. */
+static int follow_cpu(const struct trace_info *info)
 {
 	const char *mark = info->cpu ? strrchr(info->cpu, '#') : NULL;
 	long number = mark ? strtol(mark + 1, NULL, 10) : -1;
 	cpu_set_t set;
 
 	if (number < 0 || number >= CPU_SETSIZE)
-		return;
+		return -1;
 	CPU_ZERO(&set);
 	CPU_SET((size_t)number, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -1 : (int)number;
 }
 
 static int open_trace(struct run *run)
@@ -235,12 +266,15 @@ static int open_trace(struct run *run)
 	uint64_t bytes;
 	int r = reader_open(run->fd, -1, &rep->reader);
 
+	if (run->options.jobs > 1 && !(run->groups = groups_new()))
+		r = -ENOMEM;
 	if (run->report.fd >= 0)
 		report_digest(run->fd, outcome->file_digest, &bytes);
 	if (r == 0 && run->source_fd >= 0)
 		reader_blob_source(rep->reader, source_open, &run->source_fd);
 	if (r == 0)
-		r = reader_check(rep->reader, &outcome->trace, NULL, NULL);
+		r = reader_check(rep->reader, &outcome->trace, run->groups ? groups_note : NULL,
+				 run->groups);
 	if (r < 0) {
 		snprintf(outcome->reason, sizeof(outcome->reason), "%s",
 			 outcome->trace.reason[0] ? outcome->trace.reason : error_text(r));
@@ -258,22 +292,88 @@ static int open_trace(struct run *run)
 	return 0;
 }
 
+/* The worker that has the recorded processor already, or the first one, which takes it from whoever holds its lock. */
+static unsigned int home_worker(const struct run *run, unsigned int workers, int home)
+{
+	for (unsigned int i = 0; i < workers; i++) {
+		if (run->cpus[i] == home)
+			return i;
+	}
+	return 0;
+}
+
+/* The clerk has a reader of its own: should the crew fail, the replayer is as it was. */
+static int play_apart(struct run *run, int home)
+{
+	uint32_t groups = groups_count(run->groups);
+	struct crew_plan plan = {
+		.groups = run->groups,
+		.workers = run->options.jobs < groups ? run->options.jobs : groups,
+		.cpus = run->cpus,
+		.home = home,
+		.sources = run->source_fd >= 0 ? run->sources : NULL,
+	};
+	struct reader *checked = run->replayer.reader;
+	int r;
+
+	if (home >= 0)
+		run->cpus[home_worker(run, plan.workers, home)] = home;
+	run->clerk.seed = run->replayer.seed;
+	run->clerk.argv = run->replayer.argv;
+	run->clerk.show_output = run->replayer.show_output;
+	run->clerk.sinks = sinks_new();
+	r = run->clerk.sinks ? reader_open(run->fd, -1, &run->clerk.reader) : -ENOMEM;
+	if (r == 0)
+		r = crew_play(&plan, &run->replayer, &run->clerk);
+	if (r == 0) {
+		reader_close(run->clerk.reader);
+		run->clerk.reader = checked;
+		run->outcome.replayer = &run->clerk;
+	}
+	return r;
+}
+
+/*
+ * What a crew found wrong is no verdict: a worker may be on another processor than the recording was, and only in
+ * trace order is a first difference the first. The replay in order decides, and says so when it found nothing.
+ */
+static int play_in_order(struct run *run, int apart)
+{
+	int r;
+
+	if (apart == SWORN_EGONE) {
+		snprintf(run->outcome.reason, sizeof(run->outcome.reason),
+			 "a worker was killed before it came to an end");
+		return apart;
+	}
+	r = play(run);
+	if (r == 0 && apart < 0)
+		fprintf(stderr,
+			"sworn replay: in %u workers it came out otherwise (%s); "
+			"the verdict is that of the replay in order\n",
+			run->options.jobs, error_text(apart));
+	return r;
+}
+
 static int check_and_play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
 	struct sigaction tick = { .sa_handler = on_tick };
 	struct itimerval second = { { 1, 0 }, { 1, 0 } };
-	int r = open_trace(run);
+	int r = open_trace(run), home, apart;
 
 	if (r < 0)
 		return r;
-	follow_cpu(reader_info(rep->reader));
+	home = follow_cpu(reader_info(rep->reader));
 	rep->seed = reader_info(rep->reader)->seed;
 	rep->argv = reader_info(rep->reader)->argv;
 	tsc_give_up();
 	sigaction(SIGALRM, &tick, NULL);
 	setitimer(ITIMER_REAL, &second, NULL);
-	return play(run);
+	if (!run->groups || groups_count(run->groups) == 1)
+		return play(run);
+	apart = play_apart(run, home);
+	return apart == 0 ? 0 : play_in_order(run, apart);
 }
 
 /* Says it, in the report too, and gives the exit code. */

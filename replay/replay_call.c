@@ -13,7 +13,7 @@
 #include "../traces/digest.h"
 #include "../traces/error.h"
 #include "../traces/final.h"
-#include "replayer.h"
+#include "crew.h"
 
 #define COMPARE_BYTES 65536
 #define SHOWN_BYTES 48
@@ -169,7 +169,7 @@ int replay_write(struct replayer *rep, struct thread *thread, const struct paylo
 	return guest_write(thread, payload->address, payload->bytes, payload->length);
 }
 
-static void show(uint32_t number, const void *bytes, size_t length)
+void replay_show(uint32_t number, const void *bytes, size_t length)
 {
 	if (number == 1 || number == 2)
 		fwrite(bytes, 1, length, number == 1 ? stdout : stderr);
@@ -223,9 +223,9 @@ static int play_success(struct replayer *rep, struct thread *thread)
 		return SWORN_EREFUSED; /* a successful exec is an EXEC event */
 	if (row->treatment == TREAT_SPECIAL && row->family == FAMILY_MAP)
 		r = replay_map(rep, thread);
-	else if (event->sink)
+	else if (event->sink && rep->sinks)
 		r = sink_update(rep->sinks, event->sink, thread, event->result,
-				rep->show_output ? show : NULL);
+				rep->show_output ? replay_show : NULL);
 	if (r == 0 && row->family == FAMILY_TLS)
 		follow_tls(thread);
 	if (r == 0)
@@ -341,10 +341,10 @@ int replay_part(struct replayer *rep, struct thread *thread)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < event->payloads_count; i++) {
-		if (event->payloads[i].arg == PAYLOAD_IMAGE)
+		if (event->payloads[i].arg != PAYLOAD_IMAGE)
+			to_memory = !is_elsewhere(thread);
+		else if (!rep->crew || crew_claims(rep->crew, rep->guests.units_count + 1))
 			r = keep_image(rep, &event->payloads[i]);
-		else
-			to_memory = true;
 	}
 	if (r < 0 || !to_memory)
 		return r;

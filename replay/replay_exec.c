@@ -9,7 +9,7 @@
 
 #include "../sandbox/register.h"
 #include "../traces/error.h"
-#include "replayer.h"
+#include "crew.h"
 
 /* Reaps a thread that was killed, through its exit stop. */
 static void reap(pid_t tid)
@@ -32,7 +32,7 @@ static void reap(pid_t tid)
 void replay_kill(struct replayer *rep, struct process *process)
 {
 	(void)rep;
-	if (process->threads_count == 0)
+	if (process->threads_count == 0 || process->unit->elsewhere)
 		return;
 	kill(process->leader, SIGKILL);
 	for (struct thread *t = process->threads; t; t = t->sibling) {
@@ -114,38 +114,70 @@ static int leave_old(struct replayer *rep, struct thread *thread)
 	return 0;
 }
 
+/* The model's part. `tid` is 0 for an image that another process plays. */
+static int enter_model(struct replayer *rep, struct thread **thread, pid_t tid)
+{
+	const struct event *event = rep->event;
+	struct thread *t = *thread;
+	int r = 0;
+
+	if (t) {
+		r = guest_exec(&rep->guests, t);
+		t->tid = t->process->leader = tid;
+	} else {
+		*thread = t = guest_first(&rep->guests, tid, event->exec.process);
+		rep->running = 1;
+		rep->command = t ? t->process : NULL;
+		r = t ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	t->guest_tid = t->process->pid;
+	t->process->stack_limit = event->exec.stack_limit;
+	t->process->unit->elsewhere = tid == 0;
+	return event->exec.unit == t->process->unit->number && event->exec.process == t->process->pid
+		       ? 0
+		       : SWORN_EFORMAT;
+}
+
+static int start_image(struct replayer *rep, struct thread *thread)
+{
+	int r = stop_get_registers(thread);
+
+	if (r == 0)
+		r = build(rep, thread);
+	if (r == 0 && rep->crew)
+		crew_send_home(rep->crew, thread);
+	return r;
+}
+
 int replay_exec(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
-	pid_t tid;
+	bool leaves = thread && !is_elsewhere(thread);
+	bool mine = !rep->crew || crew_claims(rep->crew, rep->guests.units_count + 1);
+	bool handed_over = rep->crew && thread;
+	pid_t tid = 0;
 	int r;
 
 	if (!event->registers || event->mappings_count == 0)
 		return SWORN_EFORMAT;
-	r = thread ? leave_old(rep, thread) : 0;
-	if (r == 0)
+	r = leaves ? leave_old(rep, thread) : 0;
+	if (r == 0 && mine)
 		r = stub_start(arena_fd(rep->guests.arena), object_arena_fd(rep->objects),
 			       event->exec.stack_limit, &tid);
+	if (r == 0)
+		r = enter_model(rep, &thread, tid);
 	if (r < 0)
 		return r;
-	if (thread) {
-		r = guest_exec(&rep->guests, thread);
-		thread->tid = thread->process->leader = tid;
-	} else {
-		thread = guest_first(&rep->guests, tid, event->exec.process);
-		rep->running = 1;
-		rep->command = thread ? thread->process : NULL;
-		r = thread ? 0 : -ENOMEM;
-	}
-	if (r < 0)
-		return r;
-	thread->guest_tid = thread->process->pid;
-	thread->process->stack_limit = event->exec.stack_limit;
-	r = stop_get_registers(thread);
-	if (r < 0)
-		return r;
-	if (event->exec.unit != thread->process->unit->number ||
-	    event->exec.process != thread->process->pid)
-		return SWORN_EFORMAT;
-	return build(rep, thread);
+	rep->left += leaves;
+	if (handed_over && leaves)
+		crew_gave(rep->crew, thread);
+	if (handed_over && mine)
+		crew_took(rep->crew, thread);
+	if (mine)
+		return start_image(rep, thread);
+	thread->stand = STAND_BOUNDARY;
+	replay_forget_image(rep);
+	return 0;
 }

@@ -93,11 +93,21 @@ static struct thread *witness_of(const struct replayer *rep, const struct thread
 	return NULL;
 }
 
+void replay_gone(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+
+	if (thread->process == rep->command && event->exit.process_gone) {
+		rep->status = event->exit.status;
+		rep->command = NULL;
+	}
+	guest_exit(&rep->guests, thread);
+}
+
 int replay_exit(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 	struct process *process = thread->process;
-	bool command = process == rep->command;
 	int r = check_cause(rep, thread);
 
 	if (r < 0)
@@ -114,10 +124,6 @@ int replay_exit(struct replayer *rep, struct thread *thread)
 		r = write_words(rep, witness_of(rep, thread));
 	if (r < 0)
 		return r;
-	if (command && event->exit.process_gone) {
-		rep->status = event->exit.status;
-		rep->command = NULL;
-	}
-	guest_exit(&rep->guests, thread);
+	replay_gone(rep, thread);
 	return 0;
 }

@@ -1,4 +1,4 @@
-#include "replayer.h"
+#include "crew.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -57,7 +57,7 @@ int diverge(struct replayer *rep, const char *where, const char *expected, const
 	     i < rep->history_next; i++)
 		describe_event(&rep->history[i % PREVIOUS_EVENTS].event,
 			       d->previous[d->previous_count++], DESCRIPTION_BYTES);
-	if (thread)
+	if (thread && !rep->crew) /* a crew's is not shown */
 		d->backtrace = replay_backtrace(rep, thread);
 	return SWORN_EDIVERGED;
 }
@@ -280,7 +280,9 @@ static int find_thread(struct replayer *rep, const struct event *event, struct t
 	case EVENT_TRAP:
 	case EVENT_REFUSED: break;
 	}
-	return *ret_thread && event->thread == rep->running ? 0 : SWORN_EFORMAT;
+	if (!*ret_thread)
+		return SWORN_EFORMAT;
+	return event->thread == rep->running || is_elsewhere(*ret_thread) ? 0 : SWORN_EFORMAT;
 }
 
 static int play(struct replayer *rep, struct thread *thread)
@@ -303,9 +305,52 @@ static int play(struct replayer *rep, struct thread *thread)
 	return SWORN_EFORMAT;
 }
 
+/* Whether this worker answers for the event. */
+static bool is_mine(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+
+	switch (event->kind) {
+	case EVENT_EXEC: return crew_claims(rep->crew, rep->guests.units_count + 1);
+	case EVENT_MEMORY: return crew_has_object(rep->crew, event->memory.object);
+	case EVENT_END: return false;
+	case EVENT_TURN:
+		if (!thread)
+			thread = guest_by_number(&rep->guests, event->turn.next);
+		break;
+	case EVENT_CALL:
+	case EVENT_PART:
+	case EVENT_CLONE:
+	case EVENT_EXIT:
+	case EVENT_SIGNAL:
+	case EVENT_SIGRETURN:
+	case EVENT_TRAP:
+	case EVENT_CHECKPOINT:
+	case EVENT_REFUSED: break;
+	}
+	return thread && !is_elsewhere(thread);
+}
+
+/* In a crew: plays what is this worker's, and follows the rest. */
+static int play_or_follow(struct replayer *rep, struct thread *thread, bool *ret_mine)
+{
+	struct unit *unit = thread ? thread->process->unit : NULL;
+
+	*ret_mine = is_mine(rep, thread);
+	if (!*ret_mine)
+		return follow_event(rep, thread);
+	if (unit && unit->starting > 0 && --unit->starting == 0)
+		crew_fetch(rep->crew, thread);
+	/* The one who wrote stands before its call until its own worker gets there. */
+	if (rep->event->kind == EVENT_MEMORY && thread && is_elsewhere(thread))
+		thread = NULL;
+	return play(rep, thread);
+}
+
 int replayer_play(struct replayer *rep, const struct event *event)
 {
 	struct thread *thread;
+	bool mine = true;
 	int r;
 
 	if (rep->ended)
@@ -313,14 +358,16 @@ int replayer_play(struct replayer *rep, const struct event *event)
 	rep->event = event;
 	r = find_thread(rep, event, &thread);
 	if (r == 0)
-		r = play(rep, thread);
+		r = rep->crew ? play_or_follow(rep, thread, &mine) : play(rep, thread);
 	if (r == SWORN_EGONE)
 		r = diverge(rep, "stop", event_kind_name(event->kind), "the guest died");
 	if (r < 0)
 		return r;
+	rep->event = NULL;
+	if (!mine)
+		return 0;
 	describe_keep(event, &rep->history[rep->history_next++ % PREVIOUS_EVENTS]);
 	rep->played++;
-	rep->event = NULL;
 	return 0;
 }
 

@@ -18,6 +18,8 @@
 #define PREVIOUS_EVENTS 5
 #define IMAGE_BYTES_MAX (64ULL << 20) /* pages of one image that came in PART events */
 
+struct crew;
+
 /* The first check that failed. */
 struct divergence {
 	bool found;
@@ -34,12 +36,13 @@ struct divergence {
 struct replayer {
 	struct guests guests;
 	struct reader *reader;
+	struct crew *crew; /* borrowed; NULL when one process plays everything, in order */
 	struct object_arena *objects;
 	struct sinks *sinks;
 	struct divergence divergence;
 	const struct event *event; /* being played */
 	uint32_t running;	   /* the thread whose turn it is, 0 before the first event */
-	uint64_t played, checkpoints, units_ended;
+	uint64_t played, checkpoints, left; /* left: images that were checked before an exec ended them */
 	bool ended, state_matches;
 	uint32_t status;	 /* of the command, once it ended */
 	struct process *command; /* borrowed, NULL once it ended */
@@ -100,11 +103,15 @@ int replay_end(struct replayer *rep);
 int replay_place(struct replayer *rep, struct thread *thread, const struct mapping *mapping);
 /* Content of a blob in the arena, fetched from the trace when it is not there yet. */
 int replay_blob(struct replayer *rep, const struct mapping *mapping, struct arena_blob *ret);
+/* The thread is gone: what the model makes of its EXIT event. */
+void replay_gone(struct replayer *rep, struct thread *thread);
 /* Ends the process's threads in the kernel without a word. */
 void replay_kill(struct replayer *rep, struct process *process);
 /* Frees the bytes kept for an EXEC. */
 void replay_forget_image(struct replayer *rep);
 
+/* --show-output: bytes of sink 1 or 2 as they are; other sinks are left out. */
+void replay_show(uint32_t number, const void *bytes, size_t length);
 /* A text of the call at whose entry the thread stands, for reports. */
 void replay_describe(struct thread *thread, char *ret_text, size_t size);
 /* Backtrace of a stopped thread, a line per frame, with symbols where its files have some; owned text,

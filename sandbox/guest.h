@@ -30,6 +30,8 @@ struct unit {
 	unsigned int processes;
 	bool final_known;
 	uint8_t final[DIGEST_BYTES]; /* the last checkpoint's hash */
+	bool elsewhere;		     /* replay: another process plays it, here is only the model */
+	unsigned int starting; /* replay: events that its first thread still has on the recorded processor */
 	struct unit *next;
 };
 
@@ -87,6 +89,12 @@ enum run_state {
 
 struct record_thread; /* the recorder's own fields, record/recorder.h */
 
+/* Replay, of a unit played elsewhere: what a handler's frame puts back. */
+struct followed_frame {
+	uint64_t rsp, mask;
+};
+#define FOLLOWED_FRAMES 8
+
 struct thread {
 	uint32_t number;
 	pid_t tid;	    /* as this process names it */
@@ -109,6 +117,8 @@ struct thread {
 	int stop_status; /* wait status of a stop not yet looked at, 0 = none */
 	struct record_thread *record;
 	uint64_t in_cursor_range, in_cursor_offset; /* replay: how far IN payloads were checked */
+	struct followed_frame frames[FOLLOWED_FRAMES]; /* the newest, in a ring */
+	unsigned int frames_count;
 };
 
 struct guests {
