@@ -241,7 +241,9 @@ static int capture_outputs(struct recorder *rec, struct thread *thread, int64_t 
 static bool may_truncate(const struct call *call)
 {
 	for (unsigned int i = 0; i < 6; i++) {
-		if (call->row->args[i].kind == ARG_FLAGS)
+		enum arg_kind kind = call->row->args[i].kind;
+
+		if (kind == ARG_FLAGS || kind == ARG_INT)
 			return call->args[i] & O_TRUNC;
 	}
 	return true;
