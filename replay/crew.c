@@ -49,6 +49,13 @@ struct crew {
 	unsigned int self; /* worker from 1, 0 = the first process, which plays nothing */
 };
 
+/* NULL for a unit that the check did not see: the file may have changed since. */
+static struct crossing *crossing_of(const struct crew *crew, const struct unit *unit)
+{
+	return unit->number <= groups_units(crew->plan->groups) ? &crew->table->units[unit->number]
+								: NULL;
+}
+
 bool crew_claims(struct crew *crew, uint32_t unit)
 {
 	uint32_t group, nobody = 0;
@@ -82,16 +89,20 @@ static void digest_legacy(const struct thread *thread, uint8_t ret[DIGEST_BYTES]
 
 void crew_gave(struct crew *crew, const struct thread *thread)
 {
-	struct crossing *crossing = &crew->table->units[thread->process->unit->number];
+	struct crossing *crossing = crossing_of(crew, thread->process->unit);
 
+	if (!crossing)
+		return;
 	crossing->given = true;
 	digest_legacy(thread, crossing->as_given);
 }
 
 void crew_took(struct crew *crew, const struct thread *thread)
 {
-	struct crossing *crossing = &crew->table->units[thread->process->unit->number];
+	struct crossing *crossing = crossing_of(crew, thread->process->unit);
 
+	if (!crossing)
+		return;
 	crossing->taken = true;
 	digest_legacy(thread, crossing->as_taken);
 }
@@ -126,8 +137,12 @@ void crew_results(const struct crew *crew, struct replayer *rep)
 	for (unsigned int i = 0; i < crew->plan->workers; i++)
 		rep->played += crew->table->shares[i].played;
 	for (struct unit *unit = rep->guests.units; unit; unit = unit->next) {
-		unit->final_known = crew->table->units[unit->number].final_known;
-		memcpy(unit->final, crew->table->units[unit->number].final, DIGEST_BYTES);
+		const struct crossing *crossing = crossing_of(crew, unit);
+
+		if (!crossing)
+			continue;
+		unit->final_known = crossing->final_known;
+		memcpy(unit->final, crossing->final, DIGEST_BYTES);
 	}
 }
 

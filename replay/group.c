@@ -124,7 +124,7 @@ static int note_exec(struct groups *groups, const struct event *event)
 
 	/* Replay in order says what is wrong with such numbers. */
 	if (event->exec.unit != groups->units + 1 ||
-	    (groups->units > 0 && event->thread > groups->threads))
+	    event->thread > (groups->units ? groups->threads : 1))
 		groups->inseparable = true;
 	if (groups->inseparable)
 		return 0;

@@ -105,8 +105,7 @@ static int leave_old(struct replayer *rep, struct thread *thread)
 		r = replay_check_inputs(rep, thread, true);
 	if (r < 0)
 		return r;
-	if (!thread->call.row || thread->call.row->family != FAMILY_EXEC ||
-	    thread->process->threads_count != 1)
+	if (!thread->call.row || thread->call.row->family != FAMILY_EXEC)
 		return SWORN_EFORMAT;
 	replay_kill(rep, thread->process);
 	counter_close(thread->counter);
@@ -160,7 +159,8 @@ int replay_exec(struct replayer *rep, struct thread *thread)
 	pid_t tid = 0;
 	int r;
 
-	if (!event->registers || event->mappings_count == 0)
+	if (!event->registers || event->mappings_count == 0 ||
+	    (thread && thread->process->threads_count != 1))
 		return SWORN_EFORMAT;
 	r = leaves ? leave_old(rep, thread) : 0;
 	if (r == 0 && mine)
