@@ -64,10 +64,14 @@ static int number_set(struct numbers *numbers, size_t index, uint32_t value)
 
 uint32_t group_of_unit(const struct groups *groups, uint32_t unit)
 {
-	uint32_t parent;
+	uint32_t *parents = groups->parents.values;
 
-	while ((parent = number_at(&groups->parents, unit)) != unit)
-		unit = parent;
+	if (unit >= groups->parents.capacity)
+		return 0;
+	while (parents[unit] != unit) {
+		parents[unit] = parents[parents[unit]]; /* shorter for whoever comes next */
+		unit = parents[unit];
+	}
 	return unit;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What recording and replay cost: medians of interleaved runs of six programs and a loop of calls.
+"""What recording and replay cost: medians of interleaved runs of programs and a loop of calls.
 
     bench.py [--runs N] [--json FILE] [NAME...]
 
@@ -22,6 +22,7 @@ import time
 CALLS = 20000
 HERE = os.path.dirname(os.path.realpath(__file__))
 CALCULATOR = os.path.join(HERE, "..", "e2e", "data", "calculator.c")
+BUILD = ".PHONY: all\nall: 1.o 2.o 3.o 4.o 5.o 6.o\n%.o:\n\tgcc -O2 -c -o $@ $(SOURCE)\n"
 GIT = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "safe.directory=*"]
 PYTHON = """
 import hashlib, json
@@ -45,6 +46,7 @@ def programs(guests):
         ("git", "git", ["sh", "-c", commits]),
         ("gcc", "gcc", ["gcc", "-O2", "-o", "calculator", CALCULATOR, "-lm"]),
         ("sort", "sort", ["sh", "-c", "seq 1 300000 | tac | sort --parallel=2 -n | tail -n 1"]),
+        ("build", "make", ["make", "-sr", "-j2", "--eval", BUILD, "SOURCE=" + CALCULATOR]),
         ("getppid", os.path.join(guests, "getppid"), [os.path.join(guests, "getppid"), str(CALLS)]),
     ]
 
@@ -76,6 +78,8 @@ class Program:
     def __init__(self, name, command):
         self.name, self.command = name, command
         self.times = {"native": [], "record": [], "replay": []}
+        if name == "build":
+            self.times["workers"] = []
         self.events = self.bytes = 0
 
     def round(self, sworn, directory):
@@ -83,7 +87,10 @@ class Program:
         work = os.path.join(directory, "work")
         for mode, command in (("native", self.command),
                               ("record", [sworn, "record", "-o", trace, "--", *self.command]),
-                              ("replay", [sworn, "replay", trace])):
+                              ("replay", [sworn, "replay", trace]),
+                              ("workers", [sworn, "replay", "-j", "2", trace])):
+            if mode not in self.times:
+                continue
             shutil.rmtree(work, ignore_errors=True)
             os.mkdir(work)
             self.times[mode].append(timed(command, work))
@@ -104,6 +111,8 @@ class Program:
 def table(results):
     print(f"{'program':<10}{'native ms':>11}{'record ms':>11}{'replay ms':>11}{'record x':>10}{'replay x':>10}{'events':>9}{'bytes':>11}")
     for r in results:
+        if "workers_ms" in r:
+            print(f"replay -j 2 of the build: {r['workers_ms']} ms, {r['replay_ms'] / r['workers_ms']:.2f} times as fast as one worker")
         print(f"{r['name']:<10}{r['native_ms']:>11.1f}{r['record_ms']:>11.1f}{r['replay_ms']:>11.1f}"
               f"{r['record_ratio']:>10.2f}{r['replay_ratio']:>10.2f}{r['events']:>9}{r['bytes']:>11}")
         if "record_us_per_call" in r:

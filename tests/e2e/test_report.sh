@@ -231,7 +231,7 @@ says option option.err '--bogus.*--help'
 expect jobs 0 sworn replay -j 4 t.sworn
 expect jobs 2 sworn replay -j 0 t.sworn
 expect help 0 sworn replay --help
-says help help.out '--jobs N .*one worker'
+says help help.out '--jobs N .*N workers'
 
 # Ended from outside, the report says that it is not known.
 expect long 0 sworn record -o long.sworn -- sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done'
