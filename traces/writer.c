@@ -251,10 +251,14 @@ bool writer_has_blob(const struct writer *writer, const uint8_t digest[DIGEST_BY
 static int queue_chunks(struct writer *writer, const struct blob *blob, const uint8_t *bytes)
 {
 	uint64_t offset = 0;
+	/* A block that is open for a second would go out between two chunks, where none may be. */
+	int r = blob->size > FRAME_CHUNK_BYTES ? writer_flush(writer) : 0;
+	if (r < 0)
+		return r;
 	do {
 		uint64_t length = blob_chunk_length(blob->size, offset);
 		struct job *job;
-		int r = worker_take(writer->worker, length, &job);
+		r = worker_take(writer->worker, length, &job);
 		if (r < 0)
 			return r;
 		job->blob = *blob;

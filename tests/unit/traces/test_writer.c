@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include "traces/cursor.h"
 #include "traces/frame.h"
 #include "traces/store.h"
 
@@ -249,6 +250,36 @@ static void blobs_of_every_size_come_back(void **state)
 	free(found);
 }
 
+/* Else a block that gets old in the meantime would part the chunks. */
+static void events_go_before_a_blob_of_several_chunks(void **state)
+{
+	enum { LENGTH = 2 * FRAME_CHUNK_BYTES };
+	struct sample sample = { .seed = 12 };
+	uint8_t digest[DIGEST_BYTES], *bytes = calloc(1, LENGTH);
+	char kinds[64] = "", *path;
+	struct cursor cursor;
+	(void)state;
+	assert_non_null(bytes);
+	digest_of(bytes, LENGTH, digest);
+	struct writer *writer = open_writer("order.sworn", -1);
+	sample_write(writer, &sample, 1, false);
+	assert_int_equal(writer_blob(writer, digest, bytes, LENGTH), 0);
+	sample_write(writer, &sample, 1, true);
+	assert_int_equal(writer_close(writer, &sample_summary, &path), 0);
+	free(path);
+	free(bytes);
+	int fd = open("order.sworn", O_RDONLY | O_CLOEXEC);
+	memset(&cursor, 0, sizeof(cursor));
+	assert_int_equal(cursor_open(&cursor, fd), 0);
+	for (size_t i = 0; i + 1 < sizeof(kinds) && cursor_next(&cursor) > 0; i++)
+		kinds[i] = cursor.frame.kind == FRAME_EVENTS ? 'e'
+			   : cursor.frame.kind == FRAME_BLOB ? 'b'
+							     : '.';
+	cursor_release(&cursor);
+	close(fd);
+	assert_non_null(strstr(kinds, "ebbe"));
+}
+
 static void a_blob_under_a_wrong_digest_does_not_pass_the_check(void **state)
 {
 	struct sample sample = { .seed = 11 };
@@ -357,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_killed_writer_leaves_a_valid_prefix),
 		cmocka_unit_test(a_write_error_is_reported),
 		cmocka_unit_test(blobs_of_every_size_come_back),
+		cmocka_unit_test(events_go_before_a_blob_of_several_chunks),
 		cmocka_unit_test(a_blob_under_a_wrong_digest_does_not_pass_the_check),
 		cmocka_unit_test(an_event_that_names_a_blob_which_is_not_there_is_refused),
 		cmocka_unit_test(an_event_of_the_largest_size_goes_through),
