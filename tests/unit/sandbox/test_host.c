@@ -51,6 +51,28 @@ static void host_names_an_unknown_feature(void **state)
 	unsetenv("SWORN_WITHOUT");
 }
 
+static void workers_get_different_cpus_while_there_are_some(void **state)
+{
+	int fds[8], cpus[8];
+	cpu_set_t before, after, chosen;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(host_choose(8, fds, cpus), 0);
+	CPU_ZERO(&chosen);
+	for (int i = 0; i < 8; i++) {
+		assert_true(CPU_ISSET((size_t)cpus[i], &before));
+		if (i < CPU_COUNT(&before))
+			assert_false(CPU_ISSET((size_t)cpus[i], &chosen));
+		CPU_SET((size_t)cpus[i], &chosen);
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	/* Nobody is pinned by it. */
+	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+	assert_true(CPU_EQUAL(&before, &after));
+}
+
 /* Pins in a child that keeps its lock until told; gives its CPU, or -1 - CPU without a lock. */
 static int pin_in_child(int hold_fd)
 {
@@ -149,6 +171,7 @@ int main(void)
 		cmocka_unit_test(host_allows_everything_by_default),
 		cmocka_unit_test(host_forbids_what_the_variable_names),
 		cmocka_unit_test(host_names_an_unknown_feature),
+		cmocka_unit_test(workers_get_different_cpus_while_there_are_some),
 		cmocka_unit_test(host_pin_gives_each_process_a_cpu_of_its_own_while_there_are_any),
 		cmocka_unit_test(host_pin_follows_no_symbolic_link),
 	};
