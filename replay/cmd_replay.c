@@ -425,5 +425,7 @@ int cmd_replay(int argc, char **argv)
 	run.outcome.error = run_replay(&run);
 	r = conclude(&run);
 	replayer_release(&run.replayer);
+	replayer_release(&run.clerk);
+	groups_release(run.groups);
 	return r;
 }

@@ -84,6 +84,25 @@ nothing_shared()
 	fi
 }
 
+# Blobs of a store come from outside the domain, to each worker its own.
+stored()
+{
+	local jobs status
+
+	sworn record --store "$WORK/store" -- bash -c 'ls / | sort; seq 200 | md5sum; date > /dev/null' > "$LOG/stored" 2>&1 < /dev/null || {
+		fail stored "record --store fails: $(tail -n 1 "$LOG/stored")"
+		return
+	}
+	for jobs in 1 2 4; do
+		replay_with stored @latest "$jobs" --store "$WORK/store"
+		if [ "$status" -ne 0 ] || ! diff <(said stored.1) <(said "stored.$jobs") > "$LOG/stored.diff"; then
+			fail stored "replay -j $jobs of the store's trace: $(cat "$LOG/stored.$jobs.out" "$LOG/stored.$jobs.err")"
+			return
+		fi
+	done
+	pass
+}
+
 # A mask that a handler changed in its own frame is not in the trace: workers find that out, and one decides.
 edited()
 {
@@ -170,6 +189,7 @@ own=12345
 if [ "${UNPRIVILEGED:-}" != yes ]; then
 	group ""
 	nothing_shared
+	stored
 	edited
 	forged
 	killed
