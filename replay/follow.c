@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "../traces/error.h"
@@ -69,9 +71,30 @@ static int follow_sigreturn(struct thread *thread, const struct event *event)
 	return 0;
 }
 
-/* Dispositions and masks, the two things that outlive an exec. */
-static int follow_call(struct thread *thread, const struct event *event)
+/* A process may set the limit of one that is played here. */
+static int follow_stack_limit(const struct replayer *rep, const struct event *event)
 {
+	uint32_t pid = (uint32_t)event->args[0];
+	uint64_t limit;
+
+	for (size_t i = 0; (uint32_t)event->args[1] == RLIMIT_STACK && i < event->payloads_count; i++) {
+		const struct payload *p = &event->payloads[i];
+
+		if (p->arg != 2 || p->direction != DIRECTION_IN || p->length < sizeof(limit))
+			continue;
+		memcpy(&limit, p->bytes, sizeof(limit));
+		for (struct thread *t = rep->guests.first; t; t = t->next) {
+			if (t->guest_tid == pid && !is_elsewhere(t))
+				return stub_limit_stack(t->tid, limit);
+		}
+	}
+	return 0;
+}
+
+/* Dispositions and masks, the two things that outlive an exec. */
+static int follow_call(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
 	struct call *call = &thread->call;
 
 	if (event->flags & (CALL_RESTARTED | CALL_UNFINISHED))
@@ -80,6 +103,8 @@ static int follow_call(struct thread *thread, const struct event *event)
 	call->nr = event->nr;
 	call->row = syscall_resolve(call->nr, call->args);
 	call->has_input = false;
+	if (call->nr == SYS_prlimit64 && event->result == 0)
+		return follow_stack_limit(rep, event);
 	if (!call->row || call->row->family != FAMILY_SIGNAL)
 		return 0;
 	for (size_t i = 0; i < event->payloads_count; i++) {
@@ -115,7 +140,7 @@ int follow_event(struct replayer *rep, struct thread *thread)
 	const struct event *event = rep->event;
 
 	switch (event->kind) {
-	case EVENT_CALL: return follow_call(thread, event);
+	case EVENT_CALL: return follow_call(rep, thread);
 	case EVENT_PART: return replay_part(rep, thread);
 	case EVENT_EXEC: return replay_exec(rep, thread);
 	case EVENT_CLONE: return follow_clone(rep, thread);

@@ -208,7 +208,7 @@ static int follow_stack_limit(struct replayer *rep, struct thread *thread)
 		return SWORN_EREFUSED;
 	for (struct thread *t = rep->guests.first; t; t = t->next) {
 		if (pid == 0 ? t == thread : t->guest_tid == pid)
-			return stub_limit_stack(t->tid, limit[0]);
+			return is_elsewhere(t) ? 0 : stub_limit_stack(t->tid, limit[0]);
 	}
 	return 0;
 }
