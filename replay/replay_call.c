@@ -223,9 +223,6 @@ static int play_success(struct replayer *rep, struct thread *thread)
 		return SWORN_EREFUSED; /* a successful exec is an EXEC event */
 	if (row->treatment == TREAT_SPECIAL && row->family == FAMILY_MAP)
 		r = replay_map(rep, thread);
-	else if (event->sink && rep->sinks)
-		r = sink_update(rep->sinks, event->sink, thread, event->result,
-				rep->show_output ? replay_show : NULL);
 	if (r == 0 && row->family == FAMILY_TLS)
 		follow_tls(thread);
 	if (r == 0)
@@ -267,6 +264,17 @@ static int play_seccomp(struct replayer *rep, struct thread *thread)
 	return replay_answer(thread, result);
 }
 
+/* After the outputs: where sendmmsg sent a message in part, its length tells how much of it. */
+static int play_sink(struct replayer *rep, struct thread *thread)
+{
+	const struct event *event = rep->event;
+
+	if (event->sink == 0 || !rep->sinks || event->result <= 0 || !(thread->call.row->flags & ROW_OUTPUT))
+		return 0;
+	return sink_update(rep->sinks, event->sink, thread, event->result,
+			   rep->show_output ? replay_show : NULL);
+}
+
 int replay_call(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -295,6 +303,8 @@ int replay_call(struct replayer *rep, struct thread *thread)
 		r = play_success(rep, thread);
 	if (r == 0)
 		r = replay_write_outputs(rep, thread);
+	if (r == 0)
+		r = play_sink(rep, thread);
 	return r < 0 ? r : replay_answer(thread, event->result);
 }
 

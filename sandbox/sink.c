@@ -109,20 +109,36 @@ uint32_t sink_number(struct sinks *sinks, struct thread *thread)
 	return state->report.number;
 }
 
+/* What is left to count. The result of sendmmsg counts messages, the kernel stores the bytes of each. */
+struct quota {
+	uint64_t messages, bytes;
+	uint64_t measure; /* where the length of the message in hand is stored */
+};
+
 /* How many bytes of `range` are data that left the guest. */
-static uint64_t data_length(const struct call *call, const struct range *range, uint64_t left)
+static uint64_t data_length(struct thread *thread, const struct range *range, struct quota *quota)
 {
-	const struct arg *arg = &call->row->args[1];
+	const struct arg *arg = &thread->call.row->args[1];
+	uint64_t length;
+	uint32_t sent = 0;
 
 	if (range->direction != DIRECTION_IN || range->arg != 1)
 		return 0;
-	/* The result of sendmmsg counts messages. */
-	if (arg->extent == EXTENT_MMSGHDR)
-		return range->trim == TRIM_MESSAGE && range->message <= left ? range->length : 0;
+	if (arg->extent == EXTENT_MMSGHDR) {
+		if (range->trim != TRIM_MESSAGE || range->message > quota->messages)
+			return 0;
+		if (range->measure != quota->measure) {
+			guest_read(thread, range->measure, &sent, sizeof(sent));
+			quota->measure = range->measure;
+			quota->bytes = sent;
+		}
+	}
 	/* Vectors and headers are no data; what they point at is marked. */
 	if ((arg->extent == EXTENT_IOVEC || arg->extent == EXTENT_MSGHDR) && range->trim != TRIM_STREAM)
 		return 0;
-	return range->length < left ? range->length : left;
+	length = range->length < quota->bytes ? range->length : quota->bytes;
+	quota->bytes -= length;
+	return length;
 }
 
 int sink_update(struct sinks *sinks, uint32_t number, struct thread *thread, int64_t result,
@@ -130,16 +146,15 @@ int sink_update(struct sinks *sinks, uint32_t number, struct thread *thread, int
 {
 	struct sink_state *state = sink_at(sinks, number);
 	const struct call *call = &thread->call;
-	uint64_t left = result > 0 ? (uint64_t)result : 0;
+	struct quota quota = { .messages = result > 0 ? (uint64_t)result : 0 };
 
 	if (!state || !call->row)
 		return SWORN_EFORMAT;
-	for (size_t i = 0; i < call->entry.count && left > 0; i++) {
-		uint64_t length = data_length(call, &call->entry.ranges[i], left);
+	quota.bytes = quota.messages;
+	for (size_t i = 0; i < call->entry.count; i++) {
+		uint64_t length = data_length(thread, &call->entry.ranges[i], &quota);
 		uint64_t address = call->entry.ranges[i].address;
 
-		if (call->row->args[1].extent != EXTENT_MMSGHDR)
-			left -= length;
 		while (length > 0) {
 			size_t want = length < SINK_CHUNK_BYTES ? (size_t)length : SINK_CHUNK_BYTES;
 			size_t got = sinks->read ? sinks->read(sinks->read_context, address,

@@ -155,6 +155,28 @@ static void a_message_counts_its_data_and_not_its_header(void **state)
 	sinks_release(sinks);
 }
 
+/* A stream takes the last message in part, and the kernel stores how many of its bytes. */
+static void messages_count_what_was_sent_of_each(void **state)
+{
+	struct iovec parts[4] = {
+		{ (char *)"fi", 2 }, { (char *)"rst", 3 }, { (char *)" second", 7 }, { (char *)"third", 5 }
+	};
+	struct mmsghdr headers[3] = {
+		{ .msg_hdr = { .msg_iov = parts, .msg_iovlen = 2 }, .msg_len = 5 },
+		{ .msg_hdr = { .msg_iov = &parts[2], .msg_iovlen = 1 }, .msg_len = 4 },
+		{ .msg_hdr = { .msg_iov = &parts[3], .msg_iovlen = 1 }, .msg_len = 5 },
+	};
+	struct sinks *sinks = sinks_new();
+
+	(void)state;
+	call(SYS_sendmmsg, 1, headers, 3);
+	assert_int_equal(sink_update(sinks, 1, self, 2, NULL), 0);
+	assert_holds(sinks, 1, "first sec");
+	assert_int_equal(sink_update(sinks, 1, self, 0, NULL), 0);
+	assert_holds(sinks, 1, "first sec");
+	sinks_release(sinks);
+}
+
 static char copied[64];
 static size_t copied_length;
 
@@ -299,6 +321,7 @@ int main(void)
 		TEST(only_what_the_result_says_was_sent_counts),
 		TEST(a_vector_counts_its_buffers_in_order_and_not_itself),
 		TEST(a_message_counts_its_data_and_not_its_header),
+		TEST(messages_count_what_was_sent_of_each),
 		TEST(the_bytes_are_shown_to_whoever_asks),
 		TEST(more_than_one_chunk_is_read_whole),
 		TEST(a_number_that_cannot_be_is_refused),
