@@ -336,6 +336,10 @@ static void too_many_ranges_are_an_error(void **state)
 	for (uint32_t i = 0; i < 1024; i++)
 		put_message(BASE + i * 64, 28, BASE + 0x100, 64);
 	put_iovec(BASE + 0x100, BASE + 0x3000, 1);
+	assert_int_equal(enter(SYS_recvmmsg, 3, BASE, 1024, 0), 0);
+	assert_int_equal(entry.count, 2 + 1024 * 4);
+	for (uint32_t i = 0; i < 1024; i++)
+		put(BASE + i * 64 + 24, 200, 8);
 	assert_int_equal(enter(SYS_recvmmsg, 3, BASE, 0x7fffffff, 0), SWORN_ELIMIT);
 	assert_int_equal(entry.count, EXTENT_RANGES_MAX);
 }
