@@ -233,6 +233,7 @@ static int walk_message(struct walk *walk, unsigned int i, const struct message 
 	range.address = message->name;
 	range.length = message->name_length;
 	range.trim = TRIM_WORD32;
+	range.unit = 1;
 	range.measure = message->address + MSGHDR_NAME_LENGTH;
 	r = push(walk, range, direction);
 	if (r < 0)
@@ -315,7 +316,9 @@ static int walk_program(struct walk *walk, unsigned int i, uint64_t address)
 static int walk_ifconf(struct walk *walk, unsigned int i, uint64_t address)
 {
 	uint8_t bytes[IFCONF_BYTES];
-	struct range buffer = { .arg = (uint8_t)i, .trim = TRIM_WORD32, .measure = address };
+	struct range buffer = {
+		.arg = (uint8_t)i, .trim = TRIM_WORD32, .unit = 1, .measure = address
+	};
 	int r = push_plain(walk, i, address, IFCONF_BYTES, DIRECTION_INOUT);
 
 	if (r < 0 || !read_exactly(walk, address, bytes, sizeof(bytes)))
@@ -332,11 +335,12 @@ static int walk_deref(struct walk *walk, unsigned int i, uint64_t address)
 	struct range range = { .arg = (uint8_t)i,
 			       .address = address,
 			       .trim = TRIM_WORD32,
+			       .unit = arg->unit,
 			       .measure = walk->args[arg->arg] };
 
 	if (!read_exactly(walk, range.measure, bytes, sizeof(bytes)))
 		return 0;
-	range.length = load32(bytes) > INT32_MAX ? 0 : load32(bytes);
+	range.length = load32(bytes) > INT32_MAX ? 0 : scale(load32(bytes), arg->unit);
 	return push(walk, range, arg->direction);
 }
 
@@ -456,7 +460,8 @@ static uint64_t written(const struct range *range, uint64_t result, struct strea
 		if (result > EXTENT_LENGTH_MAX)
 			return length;
 		return minimum(length, range->base + result * range->unit);
-	case TRIM_WORD32: return minimum(length, stored_length(read, context, range->measure, 4));
+	case TRIM_WORD32:
+		return minimum(length, stored_length(read, context, range->measure, 4) * range->unit);
 	case TRIM_WORD64: return minimum(length, stored_length(read, context, range->measure, 8));
 	case TRIM_STREAM:
 	case TRIM_MESSAGE:

@@ -26,7 +26,7 @@ struct range {
 	/* How extent_exit() cuts an OUT range; set by extent_entry() alone. */
 	uint8_t trim;	  /* enum range_trim */
 	uint32_t base;	  /* TRIM_RESULT: bytes written besides those that the result counts */
-	uint32_t unit;	  /* TRIM_RESULT: bytes per unit of the result */
+	uint32_t unit;	  /* TRIM_RESULT, TRIM_WORD32: bytes per unit of the number */
 	uint32_t message; /* number from 1 of the mmsghdr it belongs to; 0 = none */
 	uint64_t measure; /* TRIM_WORD32, TRIM_WORD64, TRIM_MESSAGE: where the kernel stores the length */
 };
@@ -36,7 +36,7 @@ enum range_trim {
 	TRIM_RESULT,   /* base + result * unit bytes */
 	TRIM_STREAM,   /* data of an iovec or msghdr: such ranges share `result` bytes in order */
 	TRIM_MESSAGE, /* the same inside one mmsghdr: ranges of equal `measure` share *(uint32_t *)measure */
-	TRIM_WORD32, /* *(uint32_t *)measure bytes */
+	TRIM_WORD32, /* *(uint32_t *)measure * unit bytes */
 	TRIM_WORD64, /* *(uint64_t *)measure bytes */
 };
 

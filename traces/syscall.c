@@ -12,9 +12,12 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/if_xdp.h>
 #include <linux/kd.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <linux/nsfs.h>
 #include <linux/prctl.h>
 #include <linux/random.h>
@@ -23,6 +26,8 @@
 #include <linux/termios.h>
 #include <linux/vt.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -67,6 +72,13 @@
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
 #endif
+/* Of the packet filters' tables. Their headers and the C library's do not go together. */
+#define IPT_SO_SET_REPLACE 64
+#define IP6T_SO_SET_REPLACE 64
+#define ARPT_SO_SET_REPLACE 96
+#define EBT_SO_SET_ENTRIES 128
+#define EBT_SO_GET_ENTRIES 129
+#define EBT_SO_GET_INIT_ENTRIES 131
 /* An enumerator where the headers know it, never a macro. */
 #define LANDLOCK_RULE_NET_PORT 2
 
@@ -108,6 +120,8 @@ SAME_SIZE(struct termio, 18);
 SAME_SIZE(struct winsize, 8);
 SAME_SIZE(struct vt_stat, 6);
 SAME_SIZE(struct ifreq, 40);
+SAME_SIZE(struct arpreq, 68);
+SAME_SIZE(struct rtentry, 120);
 SAME_SIZE(struct fsxattr, 28);
 SAME_SIZE(struct file_clone_range, 32);
 SAME_SIZE(struct landlock_path_beneath_attr, 12);
@@ -176,7 +190,7 @@ enum number {
 #define TYPE(type) BYTES(sizeof(type))
 #define COUNT(...) SCALED(EXTENT_COUNT, __VA_ARGS__, 1, 0)
 #define RESULT(...) SCALED(EXTENT_RESULT, __VA_ARGS__, 1, 0)
-#define DEREF(index) .extent = EXTENT_DEREF, .arg = (index)
+#define DEREF(...) SCALED(EXTENT_DEREF, __VA_ARGS__, 1, 0)
 #define STRING(bytes) .extent = EXTENT_STRING, .unit = (bytes)
 #define STRINGS .extent = EXTENT_STRINGS
 #define IOVEC(index) .extent = EXTENT_IOVEC, .arg = (index)
@@ -351,20 +365,30 @@ static const struct row msgctl_unlisted = UNLISTED(EINVAL, INT(msqid), INT(cmd),
 #undef PARENT
 
 #define PARENT setsockopt
-#define SETSOCKOPT(layer, code, error, reason)                                                  \
+#define SETSOCKOPT(layer, code, value)                                                           \
+	REQUEST_AS(#code, code | (uint64_t)(layer) << 32, 0, EMULATE, WORD, NONE, FD(fd),        \
+		   INT(level), INT(optname), value, INT(optlen))
+#define REFUSED_SETSOCKOPT(layer, code, error, reason)                                          \
 	REFUSED_AS(#code, code | (uint64_t)(layer) << 32, 0, error, reason, FD(fd), INT(level), \
 		   INT(optname), IN(optval, COUNT(4)), INT(optlen))
 #define GETSOCKOPT(...)
+#define REFUSED_GETSOCKOPT(...)
 static const struct row setsockopt_rows[] = {
 #include "sockopt_table.def"
 };
 #undef PARENT
 #undef SETSOCKOPT
+#undef REFUSED_SETSOCKOPT
 #undef GETSOCKOPT
+#undef REFUSED_GETSOCKOPT
 
 #define PARENT getsockopt
 #define SETSOCKOPT(...)
-#define GETSOCKOPT(layer, code, error, reason)                                                  \
+#define REFUSED_SETSOCKOPT(...)
+#define GETSOCKOPT(layer, code, value)                                                    \
+	REQUEST_AS(#code, code | (uint64_t)(layer) << 32, 0, EMULATE, WORD, NONE, FD(fd), \
+		   INT(level), INT(optname), value, INOUT(optlen, TYPE(int)))
+#define REFUSED_GETSOCKOPT(layer, code, error, reason)                                          \
 	REFUSED_AS(#code, code | (uint64_t)(layer) << 32, 0, error, reason, FD(fd), INT(level), \
 		   INT(optname), ADDR(optval), ADDR(optlen))
 static const struct row getsockopt_rows[] = {

@@ -84,7 +84,7 @@ enum extent {
 	EXTENT_FIXED = 1, /* unit bytes */
 	EXTENT_COUNT,	  /* value of argument `arg` times unit */
 	EXTENT_RESULT, /* OUT: min(result, value of argument `arg`) times unit; at entry the maximum */
-	EXTENT_DEREF,  /* *(uint32_t *)argument `arg`, OUT: min(before, after) */
+	EXTENT_DEREF,  /* *(uint32_t *)argument `arg` times unit, OUT: min(before, after) */
 	EXTENT_STRING, /* NUL-terminated, NUL included, at most unit bytes (0: EXTENT_STRING_MAX) */
 	EXTENT_STRINGS, /* NULL-terminated vector of strings: the vector and each string */
 	EXTENT_IOVEC, /* struct iovec[argument `arg`]: the array (IN) and each buffer in `direction`; OUT limited by result */

@@ -37,7 +37,10 @@ static void print_extent(const struct row *row, const struct arg *arg)
 		snprintf(least, sizeof(least), "min(result, %s)", other);
 		print_scaled(least, arg->unit);
 		break;
-	case EXTENT_DEREF: printf("\\*%s bytes", other); break;
+	case EXTENT_DEREF:
+		snprintf(least, sizeof(least), "\\*%s", other);
+		print_scaled(least, arg->unit);
+		break;
 	case EXTENT_STRING: printf("string"); break;
 	case EXTENT_STRINGS: printf("strings"); break;
 	case EXTENT_IOVEC: printf("iovec[%s]", other); break;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <cmocka.h>
 
@@ -330,6 +331,17 @@ static void a_message_vector_counts_what_arrived(void **state)
 	expect(&after, 0, DIRECTION_OUT, BASE, 64);
 }
 
+static void a_program_is_read_to_its_last_instruction(void **state)
+{
+	(void)state;
+	put(BASE, 0xabcd0003, 4);
+	put(BASE + 8, BASE + 0x100, 8);
+	enter(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER, BASE);
+	assert_int_equal(entry.count, 2);
+	expect(&entry, 0, DIRECTION_IN, BASE, 16);
+	expect(&entry, 1, DIRECTION_IN, BASE + 0x100, 24);
+}
+
 static void too_many_ranges_are_an_error(void **state)
 {
 	(void)state;
@@ -453,6 +465,7 @@ int main(void)
 		cmocka_unit_test_setup(a_received_message_is_cut_by_what_the_kernel_stored, setup),
 		cmocka_unit_test_setup(a_sent_message_is_all_input, setup),
 		cmocka_unit_test_setup(a_message_vector_counts_what_arrived, setup),
+		cmocka_unit_test_setup(a_program_is_read_to_its_last_instruction, setup),
 		cmocka_unit_test_setup(too_many_ranges_are_an_error, setup),
 		cmocka_unit_test_setup(bit_sets_and_page_vectors_round_up, setup),
 		cmocka_unit_test_setup(a_message_queue_buffer_holds_its_type_too, setup),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <asm/prctl.h>
 #include <linux/futex.h>
+#include <linux/if_packet.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -300,11 +301,15 @@ static void an_unlisted_request_is_refused_as_its_call_refuses(void **state)
 static void socket_options_are_told_apart_by_level(void **state)
 {
 	(void)state;
-	assert_int_equal(resolve(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER)->error, ENOPROTOOPT);
+	assert_int_equal(resolve(SYS_setsockopt, 3, SOL_PACKET, PACKET_RX_RING)->error, ENOPROTOOPT);
+	assert_int_equal(resolve(SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER)->args[3].extent,
+			 EXTENT_PROGRAM);
 	assert_int_equal(SO_ATTACH_FILTER, IPV6_V6ONLY);
 	assert_string_equal(resolve(SYS_setsockopt, 3, IPPROTO_IPV6, IPV6_V6ONLY)->name, "setsockopt");
 	assert_int_equal(resolve(SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR)->treatment, TREAT_EMULATE);
-	assert_int_equal(resolve(SYS_getsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER)->error, ENOPROTOOPT);
+	assert_int_equal(resolve(SYS_getsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER)->args[3].unit, 8);
+	assert_int_equal(resolve(SYS_ioctl, 3, 0x8b01, 0)->error, EOPNOTSUPP);
+	assert_int_equal(resolve(SYS_ioctl, 3, 0x8c01, 0)->error, ENOTTY);
 }
 
 static void arguments_compare_as_wide_as_the_kernel_reads_them(void **state)
