@@ -79,7 +79,7 @@ static void in_time(void)
 	say("no time at all: %d of 3\n", recvmmsg(pair[1], headers, 4, 0, &limit));
 	limit.tv_sec = 5;
 	say("time enough: %d\n", recvmmsg(pair[1], headers, 2, 0, &limit));
-	say("left of 5 s: %d\n", limit.tv_sec >= 4 && limit.tv_sec <= 5);
+	say("left of 5 s: %d\n", limit.tv_sec >= 1 && limit.tv_sec <= 5);
 	close(pair[0]);
 	close(pair[1]);
 }

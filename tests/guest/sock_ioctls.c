@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -87,6 +88,7 @@ static void waiting(void)
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), bytes = -1, on = 1;
 	socklen_t length = sizeof(address);
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	struct timeval stamp = { 0 };
 	char text[16];
 
@@ -95,7 +97,7 @@ static void waiting(void)
 	expect(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
 	expect(ioctl(fd, SIOCGSTAMP, &stamp) == -1 && errno == ENOENT);
 	expect(sendto(fd, "seven b", 7, 0, (struct sockaddr *)&address, length) == 7);
-	expect(ioctl(fd, FIONREAD, &bytes) == 0);
+	expect(poll(&ready, 1, 5000) == 1 && ioctl(fd, FIONREAD, &bytes) == 0);
 	say("waiting: %d\n", bytes);
 	expect(ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes == 0);
 	expect(recv(fd, text, sizeof(text), 0) == 7);
