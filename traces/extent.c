@@ -431,6 +431,7 @@ int extent_entry(const struct row *row, const uint64_t args[6], guest_reader *re
 /* What the data ranges before this one left of the bytes that they share. */
 struct stream {
 	bool started;
+	bool faulted; /* the message behind those that the result counts was received in part */
 	uint64_t measure, left;
 };
 
@@ -446,6 +447,32 @@ static uint64_t minimum(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* A unit at the end of memory may be written in part, and is not counted then. */
+static uint64_t counted(const struct range *range, uint64_t result)
+{
+	uint64_t bytes = range->base + result * range->unit;
+	uint64_t next = range->address + bytes;
+
+	if (range->unit > 1 && next / PAGE_BYTES != (next + range->unit - 1) / PAGE_BYTES)
+		bytes += range->unit;
+	return minimum(range->length, bytes);
+}
+
+/* True when memory ends inside what this message of a vector would fill. */
+static bool ends_inside(const struct range_list *entry, uint64_t message, guest_reader *read,
+			void *context)
+{
+	for (size_t i = 0; i < entry->count; i++) {
+		const struct range *range = &entry->ranges[i];
+		uint8_t byte;
+
+		if (range->direction == DIRECTION_OUT && range->message == message &&
+		    read(context, range->address + range->length - 1, &byte, 1) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Bytes of `range` that a call with this non-negative result wrote. */
 static uint64_t written(const struct range *range, uint64_t result, struct stream *stream,
 			guest_reader *read, void *context)
@@ -453,13 +480,11 @@ static uint64_t written(const struct range *range, uint64_t result, struct strea
 	uint64_t length = range->length;
 
 	if (range->message > result)
-		return 0;
+		return stream->faulted && range->message == result + 1 ? length : 0;
 	switch ((enum range_trim)range->trim) {
 	case TRIM_NONE: return length;
 	case TRIM_RESULT:
-		if (result > EXTENT_LENGTH_MAX)
-			return length;
-		return minimum(length, range->base + result * range->unit);
+		return result > EXTENT_LENGTH_MAX ? length : counted(range, result);
 	case TRIM_WORD32:
 		return minimum(length, stored_length(read, context, range->measure, 4) * range->unit);
 	case TRIM_WORD64: return minimum(length, stored_length(read, context, range->measure, 8));
@@ -491,6 +516,8 @@ int extent_exit(const struct row *row, const uint64_t args[6], int64_t result,
 	(void)row;
 	(void)args;
 	list->count = 0;
+	if (!failed && entry->count > 0 && entry->ranges[entry->count - 1].message > (uint64_t)result)
+		stream.faulted = ends_inside(entry, (uint64_t)result + 1, read, context);
 	for (size_t i = 0; r == 0 && i < entry->count; i++) {
 		struct range range = entry->ranges[i];
 

@@ -62,7 +62,8 @@ int extent_entry(const struct row *row, const uint64_t args[6], guest_reader *re
 
 /*
  * After the call: from the OUT ranges of `entry` (that call's own list) appends to `list` (cleared
- * first) those that the result says were written, cut to length. A negative result in -4095..-1 gives
+ * first) those that the result says were written, cut to length, and what may have been written
+ * behind them before memory ended. A negative result in -4095..-1 gives
  * ranges only where failing calls write memory: all OUT ranges for EFAULT and EINTR, those of at most
  * 1,024 bytes otherwise. `read` sees memory after the call (for EXTENT_DEREF, msghdr).
  */
