@@ -163,6 +163,32 @@ static void programs(void)
 	close(pair[1]);
 }
 
+/* The kernel stores as many sources as were asked for, whatever the length says. */
+static void sources(void)
+{
+	struct ip_mreq_source member = { .imr_interface.s_addr = htonl(INADDR_LOOPBACK) };
+	struct {
+		struct ip_msfilter filter;
+		uint32_t more[3];
+	} got;
+	socklen_t length = IP_MSFILTER_SIZE(0);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	expect(inet_pton(AF_INET, "232.5.6.7", &member.imr_multiaddr) == 1);
+	for (uint32_t i = 1; i <= 3; i++) {
+		member.imr_sourceaddr.s_addr = htonl(0x0a000000 + i);
+		expect(setsockopt(fd, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &member, sizeof(member)) == 0);
+	}
+	memset(&got, '~', sizeof(got));
+	got.filter.imsf_multiaddr = member.imr_multiaddr;
+	got.filter.imsf_interface = member.imr_interface;
+	got.filter.imsf_numsrc = 3;
+	expect(getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &got, &length) == 0);
+	say("%u sources in %u bytes: %016lx\n", got.filter.imsf_numsrc, length,
+	    fingerprint(&got, sizeof(got)));
+	close(fd);
+}
+
 /* Memory that the kernel would write at any time; a kernel without the option says the same. */
 static void refused(void)
 {
@@ -190,6 +216,7 @@ int main(void)
 	of_a_connection();
 	of_a_peer();
 	programs();
+	sources();
 	refused();
 	return 0;
 }
