@@ -316,9 +316,7 @@ static int walk_program(struct walk *walk, unsigned int i, uint64_t address)
 static int walk_ifconf(struct walk *walk, unsigned int i, uint64_t address)
 {
 	uint8_t bytes[IFCONF_BYTES];
-	struct range buffer = {
-		.arg = (uint8_t)i, .trim = TRIM_WORD32, .unit = 1, .measure = address
-	};
+	struct range buffer = { .arg = (uint8_t)i, .trim = TRIM_WORD32, .unit = 1, .measure = address };
 	int r = push_plain(walk, i, address, IFCONF_BYTES, DIRECTION_INOUT);
 
 	if (r < 0 || !read_exactly(walk, address, bytes, sizeof(bytes)))
@@ -483,8 +481,7 @@ static uint64_t written(const struct range *range, uint64_t result, struct strea
 		return stream->faulted && range->message == result + 1 ? length : 0;
 	switch ((enum range_trim)range->trim) {
 	case TRIM_NONE: return length;
-	case TRIM_RESULT:
-		return result > EXTENT_LENGTH_MAX ? length : counted(range, result);
+	case TRIM_RESULT: return result > EXTENT_LENGTH_MAX ? length : counted(range, result);
 	case TRIM_WORD32:
 		return minimum(length, stored_length(read, context, range->measure, 4) * range->unit);
 	case TRIM_WORD64: return minimum(length, stored_length(read, context, range->measure, 8));

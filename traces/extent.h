@@ -10,7 +10,7 @@
 #include "syscall.h"
 #include "event.h"
 
-#define EXTENT_RANGES_MAX 65536 /* a full batch of messages with 60 buffers each */
+#define EXTENT_RANGES_MAX 65536	       /* a full batch of messages with 60 buffers each */
 #define EXTENT_STRING_MAX (128 * 1024) /* MAX_ARG_STRLEN */
 #define EXTENT_STRINGS_MAX 900 /* ranges for the strings of one vector; later ones are left out */
 #define EXTENT_VECTOR_MAX \

@@ -365,8 +365,8 @@ static const struct row msgctl_unlisted = UNLISTED(EINVAL, INT(msqid), INT(cmd),
 #undef PARENT
 
 #define PARENT setsockopt
-#define SETSOCKOPT(layer, code, value)                                                           \
-	REQUEST_AS(#code, code | (uint64_t)(layer) << 32, 0, EMULATE, WORD, NONE, FD(fd),        \
+#define SETSOCKOPT(layer, code, value)                                                    \
+	REQUEST_AS(#code, code | (uint64_t)(layer) << 32, 0, EMULATE, WORD, NONE, FD(fd), \
 		   INT(level), INT(optname), value, INT(optlen))
 #define REFUSED_SETSOCKOPT(layer, code, error, reason)                                          \
 	REFUSED_AS(#code, code | (uint64_t)(layer) << 32, 0, error, reason, FD(fd), INT(level), \

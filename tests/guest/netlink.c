@@ -29,7 +29,8 @@ static void ask(int fd, uint16_t type, uint16_t flags)
 	struct {
 		struct nlmsghdr header;
 		struct rtgenmsg body;
-	} request = { { sizeof(request), type, (uint16_t)(NLM_F_REQUEST | flags), 7, 0 }, { AF_UNSPEC } };
+	} request = { { sizeof(request), type, (uint16_t)(NLM_F_REQUEST | flags), 7, 0 },
+		      { AF_UNSPEC } };
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
 	expect(sendto(fd, &request, sizeof(request), 0, (struct sockaddr *)&kernel, sizeof(kernel)) ==
@@ -136,7 +137,8 @@ int main(void)
 	expect(getifaddrs(&all) == 0);
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
 		if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET &&
-		    ((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr.s_addr == htonl(INADDR_LOOPBACK))
+		    ((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr.s_addr ==
+			    htonl(INADDR_LOOPBACK))
 			local++;
 	}
 	freeifaddrs(all);

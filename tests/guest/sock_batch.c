@@ -54,7 +54,8 @@ static void a_thousand(void)
 		expect(n > 0);
 		for (int i = got; i < got + n; i++) {
 			sum += headers[i].msg_len;
-			expect(headers[i].msg_hdr.msg_namelen == 0 && headers[i].msg_hdr.msg_controllen == 0);
+			expect(headers[i].msg_hdr.msg_namelen == 0 &&
+			       headers[i].msg_hdr.msg_controllen == 0);
 		}
 		got += n;
 	}

@@ -40,7 +40,8 @@ static void many_descriptors(void)
 	for (int i = 0; i <= MANY; i++)
 		fds[i] = ends[i % 2];
 	for (int count = MANY + 1; count >= MANY; count--) {
-		*header = (struct cmsghdr){ CMSG_LEN((size_t)count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		*header = (struct cmsghdr){ CMSG_LEN((size_t)count * sizeof(int)), SOL_SOCKET,
+					    SCM_RIGHTS };
 		memcpy(CMSG_DATA(header), fds, (size_t)count * sizeof(int));
 		message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
 		say("%d descriptors: %zd\n", count, sendmsg(pair[0], &message, 0));
@@ -86,7 +87,8 @@ static void credentials(void)
 	for (int i = 0; i < 2; i++) {
 		expect(take(pair[1], &message, sizeof(control), 0) == 3 - i);
 		memcpy(&seen, CMSG_DATA(header), sizeof(seen));
-		say("credentials %s: %d\n", i ? "by default" : "given", !memcmp(&seen, &own, sizeof(own)));
+		say("credentials %s: %d\n", i ? "by default" : "given",
+		    !memcmp(&seen, &own, sizeof(own)));
 	}
 	close(pair[0]);
 	close(pair[1]);
@@ -126,8 +128,10 @@ static void on_datagrams(void)
 {
 	static const struct {
 		int level, name;
-	} options[] = { { SOL_SOCKET, SO_TIMESTAMP },	{ IPPROTO_IP, IP_PKTINFO },
-			{ IPPROTO_IP, IP_RECVTTL },	{ IPPROTO_IP, IP_RECVTOS },
+	} options[] = { { SOL_SOCKET, SO_TIMESTAMP },
+			{ IPPROTO_IP, IP_PKTINFO },
+			{ IPPROTO_IP, IP_RECVTTL },
+			{ IPPROTO_IP, IP_RECVTOS },
 			{ IPPROTO_IP, IP_RECVORIGDSTADDR } };
 	struct sockaddr_in address, dead;
 	int fd = udp(&address), sender = socket(AF_INET, SOCK_DGRAM, 0), on = 1;

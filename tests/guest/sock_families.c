@@ -80,7 +80,8 @@ static void senders(void)
 	}
 	expect(sendto(sender, "named", 5, 0, (struct sockaddr *)&to, 7) == 5);
 	length = (socklen_t)-1;
-	expect(recvfrom(receiver, text, 64, 0, (struct sockaddr *)&seen, &length) == -1 && errno == EINVAL);
+	expect(recvfrom(receiver, text, 64, 0, (struct sockaddr *)&seen, &length) == -1 &&
+	       errno == EINVAL);
 	say("a negative length cost the message: %d\n", wait_for(receiver, 0) == 0);
 	close(sender);
 	close(receiver);
@@ -149,10 +150,11 @@ static void raw(void)
 		return;
 	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	echo.un.echo.id = htons((uint16_t)getpid());
-	echo.checksum = (uint16_t)~(ICMP_ECHO + echo.un.echo.id);
+	echo.checksum = (uint16_t) ~(ICMP_ECHO + echo.un.echo.id);
 	if (((uint32_t)ICMP_ECHO + echo.un.echo.id) > 0xffff)
-		echo.checksum = (uint16_t)~(ICMP_ECHO + echo.un.echo.id + 1);
-	expect(sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&name, sizeof(name)) == sizeof(echo));
+		echo.checksum = (uint16_t) ~(ICMP_ECHO + echo.un.echo.id + 1);
+	expect(sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&name, sizeof(name)) ==
+	       sizeof(echo));
 	do {
 		expect(wait_for(fd, 5000) == 1);
 		expect(recv(fd, text, sizeof(text), 0) >= (ssize_t)(20 + sizeof(answer)));

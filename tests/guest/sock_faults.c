@@ -100,15 +100,19 @@ static void receiving(int kind)
 			show("recvmsg", r);
 			break;
 		case 3:
-			*header = (struct msghdr){ .msg_iov = (struct iovec *)(void *)edge, .msg_iovlen = 1 };
+			*header = (struct msghdr){ .msg_iov = (struct iovec *)(void *)edge,
+						   .msg_iovlen = 1 };
 			r = recvmsg(pair[1], header, 0);
 			memset(header, 0, sizeof(*header));
 			show("no vector", r);
 			break;
-		case 4: show("no header", recvmsg(pair[1], (struct msghdr *)(void *)(edge - 16), 0)); break;
+		case 4:
+			show("no header", recvmsg(pair[1], (struct msghdr *)(void *)(edge - 16), 0));
+			break;
 		case 5:
 			length = sizeof(from);
-			show("no name", recvfrom(pair[1], edge - 1000, 1000, 0, (struct sockaddr *)edge, &length));
+			show("no name", recvfrom(pair[1], edge - 1000, 1000, 0,
+						 (struct sockaddr *)edge, &length));
 			break;
 		}
 	}
@@ -160,9 +164,10 @@ static void no_room_for_control(void)
 /* The second message has no room: the first counts, and the bytes of the other are in memory. */
 static void in_batches(void)
 {
-	struct iovec parts[4] = {
-		{ edge - 2000, 1000 }, { edge - 1000, 500 }, { edge - 300, 1000 }, { edge - 4096, 1000 }
-	};
+	struct iovec parts[4] = { { edge - 2000, 1000 },
+				  { edge - 1000, 500 },
+				  { edge - 300, 1000 },
+				  { edge - 4096, 1000 } };
 	struct mmsghdr headers[3] = {
 		{ .msg_hdr = { .msg_iov = parts, .msg_iovlen = 1 } },
 		{ .msg_hdr = { .msg_iov = &parts[1], .msg_iovlen = 2 } },
@@ -210,7 +215,8 @@ static void sending(int kind)
 
 static void waiting(void)
 {
-	struct epoll_event *events = (struct epoll_event *)(void *)(edge - 30), one = { .events = EPOLLIN };
+	struct epoll_event *events = (struct epoll_event *)(void *)(edge - 30),
+			   one = { .events = EPOLLIN };
 	int pair[2], epoll = epoll_create1(0);
 
 	for (int i = 0; i < 4; i++) {
@@ -222,7 +228,8 @@ static void waiting(void)
 	show("room for two events", epoll_wait(epoll, events, 8, 0));
 	show("room for none", epoll_wait(epoll, (struct epoll_event *)(void *)edge, 8, 0));
 	show("no descriptors", poll((struct pollfd *)(void *)(edge - 4), 2, 0));
-	show("no set", select(1000, (fd_set *)(void *)(edge - 8), NULL, NULL, &(struct timeval){ 0, 0 }));
+	show("no set",
+	     select(1000, (fd_set *)(void *)(edge - 8), NULL, NULL, &(struct timeval){ 0, 0 }));
 	show("no event", epoll_ctl(epoll, EPOLL_CTL_MOD, pair[0], (struct epoll_event *)(void *)edge));
 	expect(socketpair(AF_UNIX, SOCK_STREAM, 0, (int *)(void *)(edge - 4)) == -1 && errno == EFAULT);
 	memset(edge - 4, '~', 4);

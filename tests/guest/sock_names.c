@@ -83,8 +83,8 @@ static void accept_names(int listener, const struct sockaddr_un *address, sockle
 		else
 			server = accept(listener, way == 0 ? NULL : (struct sockaddr *)bytes,
 					way == 0 ? NULL : &room);
-		say("accept %d: %s, length %u, %.8s\n", way, server < 0 ? strerror(errno) : "ok", room,
-		    bytes + PATH_AT + 1);
+		say("accept %d: %s, length %u, %.8s\n", way, server < 0 ? strerror(errno) : "ok",
+		    room, bytes + PATH_AT + 1);
 		close(client);
 		close(server);
 	}

@@ -177,7 +177,8 @@ static void sources(void)
 	expect(inet_pton(AF_INET, "232.5.6.7", &member.imr_multiaddr) == 1);
 	for (uint32_t i = 1; i <= 3; i++) {
 		member.imr_sourceaddr.s_addr = htonl(0x0a000000 + i);
-		expect(setsockopt(fd, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &member, sizeof(member)) == 0);
+		expect(setsockopt(fd, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &member, sizeof(member)) ==
+		       0);
 	}
 	memset(&got, '~', sizeof(got));
 	got.filter.imsf_multiaddr = member.imr_multiaddr;

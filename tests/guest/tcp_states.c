@@ -16,7 +16,8 @@ static int listen_at(int backlog)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof(address);
 
-	address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	address = (struct sockaddr_in){ .sin_family = AF_INET,
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	expect(bind(fd, (struct sockaddr *)&address, length) == 0 && listen(fd, backlog) == 0);
 	expect(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
 	return fd;
@@ -163,7 +164,8 @@ static void *talker(void *arg)
 
 static void edges(void)
 {
-	int listener = listen_at(1), fd = dial(0), server = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	int listener = listen_at(1), fd = dial(0),
+	    server = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = 0x1234567890 };
 	int epoll = epoll_create1(EPOLL_CLOEXEC), total = 0;
 	struct timespec none = { 0 };

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 enum way { POLL, PPOLL, SELECT, PSELECT, EPOLL, EPOLL_PWAIT, EPOLL_PWAIT2, WAYS };
-static const char *const names[] = { "poll",  "ppoll",	     "select",	     "pselect",
+static const char *const names[] = { "poll",  "ppoll",	     "select",	    "pselect",
 				     "epoll", "epoll_pwait", "epoll_pwait2" };
 
 struct waiter {

@@ -158,9 +158,10 @@ static void a_message_counts_its_data_and_not_its_header(void **state)
 /* A stream takes the last message in part, and the kernel stores how many of its bytes. */
 static void messages_count_what_was_sent_of_each(void **state)
 {
-	struct iovec parts[4] = {
-		{ (char *)"fi", 2 }, { (char *)"rst", 3 }, { (char *)" second", 7 }, { (char *)"third", 5 }
-	};
+	struct iovec parts[4] = { { (char *)"fi", 2 },
+				  { (char *)"rst", 3 },
+				  { (char *)" second", 7 },
+				  { (char *)"third", 5 } };
 	struct mmsghdr headers[3] = {
 		{ .msg_hdr = { .msg_iov = parts, .msg_iovlen = 2 }, .msg_len = 5 },
 		{ .msg_hdr = { .msg_iov = &parts[2], .msg_iovlen = 1 }, .msg_len = 4 },
