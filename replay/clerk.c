@@ -24,28 +24,42 @@ struct clerk {
 	uint64_t bytes;
 };
 
+/* The payload of the call that holds the byte at `address`; what it wrote goes before what it read. */
+static const struct payload *find_payload(const struct clerk *clerk, uint64_t address)
+{
+	const struct event *event = clerk->rep->event;
+	const struct payload *found = NULL;
+
+	for (size_t i = 0; i < clerk->count + event->payloads_count; i++) {
+		const struct payload *p = i < clerk->count ? &clerk->kept[i].payload
+							   : &event->payloads[i - clerk->count];
+
+		if (p->arg > 5 || address < p->address || address - p->address >= p->length ||
+		    (i < clerk->count && clerk->kept[i].thread != event->thread))
+			continue;
+		if (p->direction == DIRECTION_OUT)
+			return p;
+		found = p;
+	}
+	return found;
+}
+
 /* The call's memory, as far as the trace has it: a guest_reader. */
 static size_t read_inputs(void *context, uint64_t address, void *buffer, size_t length)
 {
-	const struct clerk *clerk = context;
-	const struct event *event = clerk->rep->event;
-	size_t total = clerk->count + event->payloads_count, done = 0;
+	size_t done = 0;
 
-	for (size_t i = 0; i < total && done < length; i++) {
-		const struct payload *p = i < clerk->count ? &clerk->kept[i].payload
-							   : &event->payloads[i - clerk->count];
+	while (done < length) {
 		uint64_t at = address + done;
+		const struct payload *p = find_payload(context, at);
 		size_t n;
 
-		if (p->direction != DIRECTION_IN || p->arg > 5 || at < p->address ||
-		    at - p->address >= p->length ||
-		    (i < clerk->count && clerk->kept[i].thread != event->thread))
-			continue;
+		if (!p)
+			break;
 		n = p->length - (size_t)(at - p->address);
 		n = n < length - done ? n : length - done;
 		memcpy((uint8_t *)buffer + done, p->bytes + (at - p->address), n);
 		done += n;
-		i = (size_t)-1; /* what follows may be in any of them */
 	}
 	return done;
 }
