@@ -193,6 +193,17 @@ check_program()
 	pass
 }
 
+# leave_rows GROUP: notes beside the binary which rows of the table the guests of all traces here called
+leave_rows()
+{
+	local tools called
+
+	tools=$(dirname "$SWORN")/tools called=$(dirname "$SWORN")/called
+	mkdir -p "$called"
+	"$tools/rows" "$TRACES"/*.sworn 2> "$LOG/rows" | sort -u > "$called/.$1.$$"
+	mv "$called/.$1.$$" "$called/$1"
+}
+
 # run_group GROUP: checks the guest programs of a group of guests.txt
 run_group()
 {
@@ -211,4 +222,5 @@ run_group()
 			check_program "$name" -- "$GUESTS/$name" "${@:2}"
 		fi
 	done < "$E2E/guests.txt"
+	leave_rows "$1"
 }

@@ -22,4 +22,5 @@ else
 	pass
 fi
 
+leave_rows special
 finish
