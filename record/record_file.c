@@ -6,12 +6,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../sandbox/descriptor.h"
 #include "recorder.h"
 
 #define CHUNK_BYTES 65536
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
 
 /* The descriptor of the file that the call changed, -1 when it names a path. */
 static int written_fd(const struct call *call, int64_t result)
@@ -57,48 +61,63 @@ static int open_written(struct thread *thread, int fd)
 	return r;
 }
 
-/* Where the bytes went: the call's own offset, or the file position that it left behind (proc(5), fdinfo). */
-static uint64_t written_offset(struct thread *thread, uint64_t length)
+/* Position and flags of the descriptor (proc(5), fdinfo), zeros when they cannot be had. */
+static void read_position(struct thread *thread, int fd, uint64_t *ret_position, unsigned int *ret_flags)
+{
+	char path[64];
+	FILE *file;
+
+	*ret_position = 0;
+	*ret_flags = 0;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", thread->tid, fd);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (fscanf(file, "pos: %lu flags: %o", ret_position, ret_flags) != 2)
+		*ret_position = *ret_flags = 0;
+	fclose(file);
+}
+
+/*
+ * Where the bytes went: the call's own offset, or the file position that it left behind. Appending
+ * does not care for the offset of the call (pwrite(2), bugs).
+ */
+static uint64_t written_offset(struct thread *thread, uint64_t length, uint64_t size)
 {
 	const struct call *call = &thread->call;
-	char path[64];
-	uint64_t position = 0;
-	FILE *file;
+	bool positioned = call->nr == SYS_pwrite64 || call->nr == SYS_pwritev || call->nr == SYS_pwritev2;
+	uint64_t position = 0, how = call->nr == SYS_pwritev2 ? call->args[5] : 0;
+	unsigned int flags;
 
 	if ((call->nr == SYS_copy_file_range || call->nr == SYS_splice) && call->args[3] != 0) {
 		if (guest_read(thread, call->args[3], &position, sizeof(position)) != sizeof(position))
 			return 0;
 		return position >= length ? position - length : 0; /* the kernel moved it on */
 	}
-	if (call->nr == SYS_pwrite64 || call->nr == SYS_pwritev ||
-	    (call->nr == SYS_pwritev2 && call->args[3] != UINT64_MAX))
+	read_position(thread, written_fd(call, 0), &position, &flags);
+	if (how & RWF_APPEND || (flags & O_APPEND && !(how & RWF_NOAPPEND)))
+		position = size;
+	else if (positioned && call->args[3] != UINT64_MAX)
 		return call->args[3];
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", thread->tid, written_fd(call, 0));
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "pos: %lu", &position) != 1)
-		position = length;
-	fclose(file);
 	return position >= length ? position - length : 0;
 }
 
-/* Which bytes a successful call changed besides the file's length: *ret_from to *ret_to. */
-static void written_range(struct thread *thread, int64_t result, uint64_t *ret_from, uint64_t *ret_to)
+/* Which bytes a successful call changed besides the file's length, now `size`: from ret_range[0] to ret_range[1]. */
+static void written_range(struct thread *thread, int64_t result, uint64_t size, uint64_t ret_range[2])
 {
 	const struct call *call = &thread->call;
 
-	*ret_from = *ret_to = 0;
+	ret_range[0] = ret_range[1] = 0;
 	if (call->nr == SYS_fallocate) {
-		*ret_from = call->args[2];
-		*ret_to = call->args[1] & ~(uint64_t)FALLOC_FL_KEEP_SIZE & ~(uint64_t)FALLOC_FL_PUNCH_HOLE
+		ret_range[0] = call->args[2];
+		ret_range[1] = call->args[1] & ~(uint64_t)FALLOC_FL_KEEP_SIZE & ~(uint64_t)FALLOC_FL_PUNCH_HOLE
 				  ? UINT64_MAX /* what lies behind moves */
 				  : call->args[2] + call->args[3];
 	} else if (call->nr == SYS_ioctl) {
-		*ret_to = UINT64_MAX; /* cloned ranges */
+		ret_range[1] = UINT64_MAX; /* cloned ranges */
 	} else if (call->row->result != RESULT_FD && result > 0) {
-		*ret_from = written_offset(thread, (uint64_t)result);
-		*ret_to = *ret_from + (uint64_t)result;
+		ret_range[0] = written_offset(thread, (uint64_t)result, size);
+		ret_range[1] = ret_range[0] + (uint64_t)result;
 	}
 }
 
@@ -151,7 +170,7 @@ static int emit_change(struct recorder *rec, struct thread *thread, struct share
 	}
 	if (r == 0 && shorter) /* with the file's end also the pages go that processes had written */
 		r = shared_adopt(rec, thread, object);
-	written_range(thread, result, &range[0], &range[1]);
+	written_range(thread, result, event.memory.length, range);
 	return r < 0 ? r : record_file_range(rec, &event, file, range);
 }
 

@@ -46,6 +46,8 @@ static int change_length(struct replayer *rep, uint64_t object, uint64_t old, ui
 	if (r < 0)
 		return r;
 	guests_object_length(&rep->guests, object, length);
+	if (range[0] == range[1])
+		return 0;
 	for (struct thread *t = rep->guests.first; t; t = t->next) {
 		if (t != t->process->threads || t->stand == STAND_GONE)
 			continue;
