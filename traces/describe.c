@@ -128,6 +128,7 @@ static void put_memory(struct text *text, const struct event *event, const struc
 	case EXTENT_SPAN:
 	case EXTENT_PROGRAM:
 	case EXTENT_IFCONF:
+	case EXTENT_LIST:
 	case EXTENT_SPECIAL: break;
 	}
 	if (!payload) {

@@ -292,11 +292,26 @@ static int walk_mmsghdr(struct walk *walk, unsigned int i, uint64_t address)
 static int walk_span(struct walk *walk, unsigned int i, uint64_t address)
 {
 	uint8_t bytes[SPAN_BYTES];
+	const struct arg *arg = &walk->row->args[i];
+	struct range data = { .arg = (uint8_t)i, .trim = TRIM_RESULT, .unit = 1 };
 	int r = push_plain(walk, i, address, SPAN_BYTES, DIRECTION_IN);
 
 	if (r < 0 || !read_exactly(walk, address, bytes, sizeof(bytes)))
 		return r;
-	return push_plain(walk, i, load64(bytes), load64(bytes + 8), DIRECTION_IN);
+	data.address = load64(bytes);
+	data.length = arg->unit == 4 ? load32(bytes + 8) : load64(bytes + 8);
+	return push(walk, data, arg->direction);
+}
+
+static int walk_list(struct walk *walk, unsigned int i, uint64_t address)
+{
+	const struct arg *arg = &walk->row->args[i];
+	uint8_t count[4];
+	uint64_t length = arg->head;
+
+	if (read_exactly(walk, address + arg->arg, count, sizeof(count)))
+		length += scale(load32(count), arg->unit);
+	return push_plain(walk, i, address, length, arg->direction);
 }
 
 static int walk_program(struct walk *walk, unsigned int i, uint64_t address)
@@ -407,6 +422,7 @@ static int walk_argument(struct walk *walk, unsigned int i)
 	case EXTENT_SPAN: return walk_span(walk, i, address);
 	case EXTENT_PROGRAM: return walk_program(walk, i, address);
 	case EXTENT_IFCONF: return walk_ifconf(walk, i, address);
+	case EXTENT_LIST: return walk_list(walk, i, address);
 	case EXTENT_SPECIAL: return 0;
 	}
 	return push_plain(walk, i, address, length, arg->direction);

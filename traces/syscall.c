@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <time.h>
 #include <asm/prctl.h>
+#include <linux/fanotify.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
@@ -17,9 +18,12 @@
 #include <linux/kd.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
+#include <linux/loop.h>
+#include <linux/mount.h>
 #include <linux/netlink.h>
 #include <linux/nsfs.h>
 #include <linux/prctl.h>
+#include <linux/quota.h>
 #include <linux/random.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
@@ -72,6 +76,9 @@
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
 #endif
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028
+#endif
 /* Of the packet filters' tables. Their headers and the C library's do not go together. */
 #define IPT_SO_SET_REPLACE 64
 #define IP6T_SO_SET_REPLACE 64
@@ -79,7 +86,8 @@
 #define EBT_SO_SET_ENTRIES 128
 #define EBT_SO_GET_ENTRIES 129
 #define EBT_SO_GET_INIT_ENTRIES 131
-/* An enumerator where the headers know it, never a macro. */
+/* Enumerators where the headers know them, never macros. */
+#define FSCONFIG_CMD_CREATE_EXCL 8
 #define LANDLOCK_RULE_NET_PORT 2
 
 /* What the table calls by a C type is what the kernel moves. */
@@ -124,6 +132,15 @@ SAME_SIZE(struct arpreq, 68);
 SAME_SIZE(struct rtentry, 120);
 SAME_SIZE(struct fsxattr, 28);
 SAME_SIZE(struct file_clone_range, 32);
+SAME_SIZE(struct file_dedupe_range, 24);
+SAME_SIZE(struct file_dedupe_range_info, 32);
+SAME_SIZE(struct fiemap, 32);
+SAME_SIZE(struct fiemap_extent, 56);
+SAME_SIZE(struct loop_config, 304);
+SAME_SIZE(struct loop_info64, 232);
+SAME_SIZE(struct if_dqblk, 72);
+SAME_SIZE(struct if_nextdqblk, 72);
+SAME_SIZE(struct if_dqinfo, 24);
 SAME_SIZE(struct landlock_path_beneath_attr, 12);
 
 #define PASTE2(a, b) a##b
@@ -199,9 +216,11 @@ enum number {
 #define FDSET(index) .extent = EXTENT_FDSET, .arg = (index)
 #define PAGES(index) .extent = EXTENT_PAGES, .arg = (index)
 #define MSGBUF(index) .extent = EXTENT_MSGBUF, .arg = (index)
-#define SPAN .extent = EXTENT_SPAN
+#define SPAN .extent = EXTENT_SPAN, .unit = 8
+#define SPAN32 .extent = EXTENT_SPAN, .unit = 4
 #define PROGRAM .extent = EXTENT_PROGRAM
 #define IFCONF .extent = EXTENT_IFCONF
+#define LIST(bytes, at, each) .extent = EXTENT_LIST, .head = (bytes), .arg = (at), .unit = (each)
 #define BY_FAMILY .extent = EXTENT_SPECIAL
 
 /* The kernel's own layouts, which the C library's differ from or lack. */
@@ -328,6 +347,42 @@ static const struct row seccomp_rows[] = {
 };
 static const struct row seccomp_unlisted = UNLISTED(EINVAL, INT(op), INT(flags), ADDR(args));
 #undef PARENT
+
+#define PARENT fanotify_init
+static const struct row fanotify_init_rows[] = {
+#include "fanotify_table.def"
+};
+#undef PARENT
+
+#define PARENT fsconfig
+static const struct row fsconfig_rows[] = {
+#include "fsconfig_table.def"
+};
+static const struct row fsconfig_unlisted = UNLISTED(EOPNOTSUPP, FD(fd), INT(cmd), ADDR(key), ADDR(value),
+						     INT(aux));
+#undef PARENT
+
+#define PARENT quotactl
+#define QUOTA(code, ...)                                                                         \
+	REQUEST_AS(#code, (uint32_t)(code) << 8, 0xffffff00, EMULATE, WORD, NONE, INT(cmd), \
+		   PATH(special), INT(id), ##__VA_ARGS__)
+static const struct row quotactl_rows[] = {
+#include "quota_table.def"
+};
+static const struct row quotactl_unlisted = UNLISTED(EINVAL, INT(cmd), ADDR(special), INT(id), ADDR(addr));
+#undef PARENT
+#undef QUOTA
+
+#define PARENT quotactl_fd
+#define QUOTA(code, ...)                                                                        \
+	REQUEST_AS(#code, (uint32_t)(code) << 8, 0xffffff00, EMULATE, WORD, NONE, FD(fd), \
+		   INT(cmd), INT(id), ##__VA_ARGS__)
+static const struct row quotactl_fd_rows[] = {
+#include "quota_table.def"
+};
+static const struct row quotactl_fd_unlisted = UNLISTED(EINVAL, FD(fd), INT(cmd), INT(id), ADDR(addr));
+#undef PARENT
+#undef QUOTA
 
 #define PARENT shmctl
 #define SHMCTL(code, ...) \

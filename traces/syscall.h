@@ -94,9 +94,12 @@ enum extent {
 	EXTENT_FDSET,  /* bit set of argument `arg` bits, rounded up to 8 bytes */
 	EXTENT_PAGES,  /* one byte for each page of argument `arg` bytes */
 	EXTENT_MSGBUF, /* a long, then argument `arg` bytes; OUT: then min(result, argument `arg`) */
-	EXTENT_SPAN, /* struct { const void *start; size_t length; } (IN) and the bytes it names */
+	EXTENT_SPAN, /* struct { void *start; unit bytes of length; } (IN, 16 bytes) and the bytes it
+			     names; OUT: min(result, length) of them */
 	EXTENT_PROGRAM, /* struct sock_fprog (IN) and the instructions it names */
 	EXTENT_IFCONF,	/* struct ifconf (IN and OUT) and its buffer (OUT): min(before, after) */
+	EXTENT_LIST, /* `head` bytes, then as many elements of `unit` bytes as the uint32_t at byte
+			     `arg` of the head says */
 	EXTENT_SPECIAL, /* the family's function knows */
 };
 
@@ -105,7 +108,8 @@ struct arg {
 	uint8_t kind;	   /* enum arg_kind */
 	uint8_t direction; /* enum direction (event.h), ARG_MEMORY only */
 	uint8_t extent;	   /* enum extent */
-	uint8_t arg;	   /* index of the other argument */
+	uint8_t arg;	   /* index of the other argument, or of a byte */
+	uint8_t head;	   /* bytes */
 	uint32_t unit;	   /* bytes */
 };
 

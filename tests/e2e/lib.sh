@@ -216,7 +216,9 @@ run_group()
 	while read -r group name needs arguments; do
 		[ "$group" = "$1" ] || continue
 		eval "set -- $1 $arguments"
-		if [ "$needs" = pmu ]; then
+		if [ "$needs" = root ] && [ "$(id -u)" -ne 0 ]; then
+			skip "$name" "needs root"
+		elif [ "$needs" = pmu ]; then
 			check_program "$name" --pmu -- "$GUESTS/$name" "${@:2}"
 		else
 			check_program "$name" -- "$GUESTS/$name" "${@:2}"

@@ -52,6 +52,10 @@ static void print_extent(const struct row *row, const struct arg *arg)
 	case EXTENT_SPAN: printf("pointer and length, and what they name"); break;
 	case EXTENT_PROGRAM: printf("sock_fprog and its instructions"); break;
 	case EXTENT_IFCONF: printf("ifconf and its buffer"); break;
+	case EXTENT_LIST:
+		printf("%u bytes and %u for each that the word at %u counts", arg->head, arg->unit,
+		       arg->arg);
+		break;
 	case EXTENT_SPECIAL: printf("by family"); break;
 	}
 }

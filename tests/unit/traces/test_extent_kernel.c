@@ -145,6 +145,36 @@ static void file_calls_write_inside_their_extents(void **state)
 	close(file);
 }
 
+/* Calls of which the kernel may be too old say so, and then write nothing. */
+static void younger_file_calls_write_inside_their_extents(void **state)
+{
+	const uint64_t here = (uint64_t)AT_FDCWD;
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint64_t root, *words = (uint64_t *)(void *)(arena + 0x8100);
+
+	(void)state;
+	assert_true(file >= 0);
+	fresh(0);
+	memcpy(arena + 0x8000, "/", 2);
+	memset(arena + 0x8100, 0, 128);
+	root = fresh(0x8000);
+	*(uint32_t *)(void *)arena = 4;
+	run(303, here, root, fresh(0x2000), fresh(0x3000), 0);
+	*(uint32_t *)(void *)(arena + 0x2000) = 128;
+	run(303, here, root, fresh(0x2000), fresh(0x3000), 0);
+	run(451, (uint64_t)file, fresh(0x8100), fresh(0x2100), 0, 0);
+	run(468, here, root, fresh(0x2200), 24, 0);
+	words[0] = 24;
+	words[1] = UINT64_MAX;
+	words[2] = 0;
+	run(458, fresh(0x8100), fresh(0x2400), 8, 0, 0);
+	memset(arena + 0x8100, 0, 32);
+	words[1] = UINT64_MAX;
+	*(uint32_t *)(void *)(arena + 0x8118) = 3;
+	run(SYS_ioctl, (uint64_t)file, 0xc020660b, fresh(0x8100), 0, 0);
+	close(file);
+}
+
 static void terminal_requests_write_inside_their_extents(void **state)
 {
 	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -232,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(simple_calls_write_inside_their_extents),
 		cmocka_unit_test(file_calls_write_inside_their_extents),
+		cmocka_unit_test(younger_file_calls_write_inside_their_extents),
 		cmocka_unit_test(terminal_requests_write_inside_their_extents),
 		cmocka_unit_test(socket_calls_write_inside_their_extents),
 		cmocka_unit_test(waiting_calls_write_inside_their_extents),

@@ -137,7 +137,7 @@ static void check_memory(const struct row *row, unsigned int i)
 
 	if (arg->direction < DIRECTION_IN || arg->direction > DIRECTION_INOUT)
 		fail_msg("%s, argument %u: no direction", row->name, i);
-	assert_true(arg->arg < 6);
+	assert_true(arg->arg < 6 || arg->extent == EXTENT_LIST);
 	switch ((enum extent)arg->extent) {
 	case EXTENT_FIXED:
 		if (arg->unit == 0 || arg->unit > 64000)
@@ -165,10 +165,17 @@ static void check_memory(const struct row *row, unsigned int i)
 		return;
 	case EXTENT_STRING:
 	case EXTENT_STRINGS:
-	case EXTENT_SPAN:
 	case EXTENT_PROGRAM:
 		if (arg->direction != DIRECTION_IN)
 			fail_msg("%s, argument %u: such memory is read", row->name, i);
+		return;
+	case EXTENT_SPAN:
+		if (arg->direction == DIRECTION_INOUT || (arg->unit != 4 && arg->unit != 8))
+			fail_msg("%s, argument %u: no such span", row->name, i);
+		return;
+	case EXTENT_LIST:
+		if (arg->unit == 0 || (arg->head > 0 && arg->arg + 4 > arg->head))
+			fail_msg("%s, argument %u: %u is no count in the head", row->name, i, arg->arg);
 		return;
 	case EXTENT_MSGHDR:
 	case EXTENT_IFCONF: return;
