@@ -37,11 +37,8 @@ static int open_written(struct thread *thread, int fd)
 	ssize_t n;
 	int root, r;
 
-	if (fd >= 0) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
-		r = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		return r < 0 ? -errno : r;
-	}
+	if (fd >= 0)
+		return fd_open(thread->tid, fd);
 	n = (ssize_t)guest_read(thread, thread->call.args[0], name, sizeof(name));
 	if (n <= 0 || !memchr(name, 0, (size_t)n))
 		return -EFAULT;

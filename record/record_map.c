@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../sandbox/descriptor.h"
 #include "../traces/error.h"
 #include "recorder.h"
 
@@ -58,11 +59,12 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 	int fd, r;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, (int)args[4]);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &status) < 0) {
+	fd = fd_open(thread->tid, (int)args[4]);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status) < 0) {
 		r = -errno;
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return r;
 	}
 	n = readlink(path, target, sizeof(target) - 1);

@@ -1,10 +1,14 @@
 #include "descriptor.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define FD_CACHE_SLOTS 64
 
@@ -73,6 +77,41 @@ struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd)
 		.size = (uint64_t)status.st_size,
 	};
 	return slot->info;
+}
+
+/* Threads that do not lead their process have such a descriptor since 6.9. */
+static int copy_descriptor(pid_t tid, int fd)
+{
+	int process = (int)syscall(SYS_pidfd_open, tid, O_EXCL), copy, flags;
+
+	if (process < 0)
+		process = (int)syscall(SYS_pidfd_open, tid, 0);
+	if (process < 0)
+		return -errno;
+	copy = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+	if (copy < 0)
+		copy = -errno;
+	close(process);
+	if (copy < 0)
+		return copy;
+	flags = fcntl(copy, F_GETFL);
+	if (flags < 0 || (flags & (O_PATH | O_DIRECT)) || (flags & O_ACCMODE) == O_WRONLY) {
+		close(copy);
+		return -EBADF;
+	}
+	return copy;
+}
+
+int fd_open(pid_t tid, int fd)
+{
+	char path[64];
+	int copy = copy_descriptor(tid, fd);
+
+	if (copy >= 0)
+		return copy;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, fd);
+	copy = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return copy < 0 ? -errno : copy;
 }
 
 int fd_forget(struct fd_cache *cache, int fd)

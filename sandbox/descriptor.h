@@ -27,6 +27,12 @@ void fd_cache_release(struct fd_cache *cache); /* NULL allowed */
 
 /* What `fd` of guest `tid` refers to. Fields are zero when it cannot be told. */
 struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd);
+/*
+ * Opens what `fd` of guest `tid` refers to for reading by offset: a copy of the guest's own descriptor where that
+ * can be had and read, since opening the file anew would break leases, tell watchers, and needs its permission.
+ * The descriptor, for the caller to close, or -errno.
+ */
+int fd_open(pid_t tid, int fd);
 /* After a call made, replaced or closed this one; after calls that may touch any. Both return 0. */
 int fd_forget(struct fd_cache *cache, int fd);
 int fd_cache_forget(struct fd_cache *cache);
