@@ -29,7 +29,7 @@ static int written_fd(const struct call *call, int64_t result)
 }
 
 /* Opens the file that the call changed for reading: by its descriptor, or by its path as the guest sees it. */
-static int open_written(struct thread *thread, int fd)
+static int open_written(struct thread *thread, int fd, int64_t *ret_position)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 				.resolve = RESOLVE_IN_ROOT };
@@ -38,7 +38,7 @@ static int open_written(struct thread *thread, int fd)
 	int root, r;
 
 	if (fd >= 0)
-		return fd_open(thread->tid, fd);
+		return fd_open(thread->tid, fd, ret_position);
 	n = (ssize_t)guest_read(thread, thread->call.args[0], name, sizeof(name));
 	if (n <= 0 || !memchr(name, 0, (size_t)n))
 		return -EFAULT;
@@ -197,6 +197,7 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 {
 	int fd = written_fd(&thread->call, result), file, r;
 	struct shared_object *object = NULL;
+	int64_t position = -1;
 
 	if (fd >= 0) {
 		struct fd_info info = fd_lookup(thread->process->fds, thread->tid, fd);
@@ -211,12 +212,12 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 					    !shared_is_wanted(rec, info.device, info.inode)))
 			return 0;
 	}
-	file = open_written(thread, fd);
+	file = open_written(thread, fd, &position);
 	if (file < 0)
 		return file;
 	r = find_changed(rec, thread, file, &object);
 	if (r > 0)
 		r = emit_change(rec, thread, object, result, file);
-	close(file);
+	fd_close(file, position);
 	return r;
 }

@@ -53,18 +53,19 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 {
 	const uint64_t *args = thread->call.args;
 	static char target[PATH_BYTES_MAX];
+	int64_t position = -1;
 	struct stat status;
 	char path[64];
 	ssize_t n;
 	int fd, r;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, (int)args[4]);
-	fd = fd_open(thread->tid, (int)args[4]);
+	fd = fd_open(thread->tid, (int)args[4], &position);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &status) < 0) {
 		r = -errno;
-		close(fd);
+		fd_close(fd, position);
 		return r;
 	}
 	n = readlink(path, target, sizeof(target) - 1);
@@ -85,7 +86,7 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 		mapping->backing = BACKING_BLOB;
 		r = record_content(rec, fd, mapping, args[5]);
 	}
-	close(fd);
+	fd_close(fd, position);
 	return r;
 }
 

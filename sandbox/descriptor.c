@@ -102,16 +102,26 @@ static int copy_descriptor(pid_t tid, int fd)
 	return copy;
 }
 
-int fd_open(pid_t tid, int fd)
+int fd_open(pid_t tid, int fd, int64_t *ret_position)
 {
 	char path[64];
 	int copy = copy_descriptor(tid, fd);
 
-	if (copy >= 0)
-		return copy;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, fd);
-	copy = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return copy < 0 ? -errno : copy;
+	if (copy < 0) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, fd);
+		copy = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	}
+	if (copy < 0)
+		return -errno;
+	*ret_position = lseek(copy, 0, SEEK_CUR);
+	return copy;
+}
+
+void fd_close(int fd, int64_t position)
+{
+	if (position >= 0)
+		lseek(fd, position, SEEK_SET);
+	close(fd);
 }
 
 int fd_forget(struct fd_cache *cache, int fd)

@@ -30,9 +30,10 @@ struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd);
 /*
  * Opens what `fd` of guest `tid` refers to for reading by offset: a copy of the guest's own descriptor where that
  * can be had and read, since opening the file anew would break leases, tell watchers, and needs its permission.
- * The descriptor, for the caller to close, or -errno.
+ * The descriptor, for fd_close(), or -errno. The copy shares its position with the guest: fd_close() puts it back.
  */
-int fd_open(pid_t tid, int fd);
+int fd_open(pid_t tid, int fd, int64_t *ret_position);
+void fd_close(int fd, int64_t position);
 /* After a call made, replaced or closed this one; after calls that may touch any. Both return 0. */
 int fd_forget(struct fd_cache *cache, int fd);
 int fd_cache_forget(struct fd_cache *cache);
