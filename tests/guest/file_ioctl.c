@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
@@ -14,6 +15,13 @@
 #ifndef SYS_file_getattr
 #define SYS_file_getattr 468
 #define SYS_file_setattr 469
+#endif
+#ifndef FS_IOC_GETFSUUID
+#define FS_IOC_GETFSUUID 0x80111500
+#define FS_IOC_GETFSSYSFSPATH 0x80811501
+#endif
+#ifndef TFD_IOC_SET_TICKS
+#define TFD_IOC_SET_TICKS 0x40085400
 #endif
 #define BLOCK 4096
 
@@ -44,6 +52,22 @@ static void attributes(int fd)
 	memset(attr, 0xff, sizeof(attr));
 	if (may((int)syscall(SYS_file_getattr, AT_FDCWD, "file", attr, sizeof(attr), 0)) == 0)
 		may((int)syscall(SYS_file_setattr, AT_FDCWD, "file", attr, sizeof(attr), 0));
+}
+
+/* Names of the file system since 6.9; ticks of a timer where processes can be checkpointed. */
+static void younger(int fd)
+{
+	uint8_t uuid[17] = "", name[129] = "";
+	uint64_t ticks = 7, read_ticks = 0;
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+
+	if (may(ioctl(fd, FS_IOC_GETFSUUID, uuid)) == 0)
+		expect(uuid[0] == 16);
+	if (may(ioctl(fd, FS_IOC_GETFSSYSFSPATH, name)) == 0)
+		expect(name[0] > 0 && name[1] != 0);
+	if (may(ioctl(timer, TFD_IOC_SET_TICKS, &ticks)) == 0)
+		expect(read(timer, &read_ticks, 8) == 8 && read_ticks == 7);
+	expect(close(timer) == 0);
 }
 
 static void extents(int fd)
@@ -101,6 +125,7 @@ int main(void)
 	expect(fd >= 0 && dir >= 0);
 	attributes(fd);
 	same_content(fd);
+	younger(fd);
 	extents(fd);
 	cached(fd);
 	may(ioctl(dir, FS_IOC_GETFSLABEL, label));
