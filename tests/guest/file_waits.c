@@ -53,7 +53,7 @@ static void leases(void)
 
 static void interrupt(int number)
 {
-	const struct itimerval soon = { .it_value = { 0, 5000 } };
+	const struct itimerval soon = { { 0, 5000 }, { 0, 5000 } };
 	struct flock lock = { .l_type = F_WRLCK };
 	int fd = open("file", O_RDWR), result;
 
@@ -64,7 +64,7 @@ static void interrupt(int number)
 	case 2: result = fcntl(fd, F_OFD_SETLKW, &lock); break;
 	default: result = open("fifo", O_RDONLY); break;
 	}
-	expect(result == -1 && errno == EINTR && signals == 1);
+	expect(result == -1 && errno == EINTR && signals > 0);
 	_exit(10 + number);
 }
 
