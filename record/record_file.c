@@ -82,7 +82,8 @@ static void read_position(struct thread *thread, int fd, uint64_t *ret_position,
 static uint64_t written_offset(struct thread *thread, uint64_t length, uint64_t size)
 {
 	const struct call *call = &thread->call;
-	bool positioned = call->nr == SYS_pwrite64 || call->nr == SYS_pwritev || call->nr == SYS_pwritev2;
+	bool positioned = call->nr == SYS_pwrite64 || call->nr == SYS_pwritev ||
+			  call->nr == SYS_pwritev2;
 	uint64_t position = 0, how = call->nr == SYS_pwritev2 ? call->args[5] : 0;
 	unsigned int flags;
 
@@ -107,9 +108,10 @@ static void written_range(struct thread *thread, int64_t result, uint64_t size, 
 	ret_range[0] = ret_range[1] = 0;
 	if (call->nr == SYS_fallocate) {
 		ret_range[0] = call->args[2];
-		ret_range[1] = call->args[1] & ~(uint64_t)FALLOC_FL_KEEP_SIZE & ~(uint64_t)FALLOC_FL_PUNCH_HOLE
-				  ? UINT64_MAX /* what lies behind moves */
-				  : call->args[2] + call->args[3];
+		ret_range[1] = call->args[1] & ~(uint64_t)FALLOC_FL_KEEP_SIZE &
+					       ~(uint64_t)FALLOC_FL_PUNCH_HOLE
+				       ? UINT64_MAX /* what lies behind moves */
+				       : call->args[2] + call->args[3];
 	} else if (call->nr == SYS_ioctl) {
 		ret_range[1] = UINT64_MAX; /* cloned ranges */
 	} else if (call->row->result != RESULT_FD && result > 0) {

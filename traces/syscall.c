@@ -365,23 +365,24 @@ static const struct row fanotify_init_rows[] = {
 static const struct row fsconfig_rows[] = {
 #include "fsconfig_table.def"
 };
-static const struct row fsconfig_unlisted = UNLISTED(EOPNOTSUPP, FD(fd), INT(cmd), ADDR(key), ADDR(value),
-						     INT(aux));
+static const struct row fsconfig_unlisted = UNLISTED(EOPNOTSUPP, FD(fd), INT(cmd), ADDR(key),
+						     ADDR(value), INT(aux));
 #undef PARENT
 
 #define PARENT quotactl
-#define QUOTA(code, ...)                                                                         \
+#define QUOTA(code, ...)                                                                    \
 	REQUEST_AS(#code, (uint32_t)(code) << 8, 0xffffff00, EMULATE, WORD, NONE, INT(cmd), \
 		   PATH(special), INT(id), ##__VA_ARGS__)
 static const struct row quotactl_rows[] = {
 #include "quota_table.def"
 };
-static const struct row quotactl_unlisted = UNLISTED(EINVAL, INT(cmd), ADDR(special), INT(id), ADDR(addr));
+static const struct row quotactl_unlisted = UNLISTED(EINVAL, INT(cmd), ADDR(special), INT(id),
+						     ADDR(addr));
 #undef PARENT
 #undef QUOTA
 
 #define PARENT quotactl_fd
-#define QUOTA(code, ...)                                                                        \
+#define QUOTA(code, ...)                                                                  \
 	REQUEST_AS(#code, (uint32_t)(code) << 8, 0xffffff00, EMULATE, WORD, NONE, FD(fd), \
 		   INT(cmd), INT(id), ##__VA_ARGS__)
 static const struct row quotactl_fd_rows[] = {

@@ -56,8 +56,8 @@ static void locks(int fd)
 	expect(fcntl(fd, F_SETLK, &lock) == 0);
 	if (fork() == 0) {
 		query.l_start = 15;
-		expect(fcntl(fd, F_GETLK, &query) == 0 && query.l_type == F_WRLCK && query.l_start == 10 &&
-		       query.l_pid == getppid());
+		expect(fcntl(fd, F_GETLK, &query) == 0 && query.l_type == F_WRLCK &&
+		       query.l_start == 10 && query.l_pid == getppid());
 		expect(fcntl(fd, F_SETLK, &lock) == -1 && (errno == EAGAIN || errno == EACCES));
 		expect(fcntl(fd, F_SETLKW, &lock) == 0);
 		_exit(7);
@@ -144,7 +144,8 @@ static void others(int ends[2])
 	uint64_t hint = 3, got = 0;
 
 	expect(fcntl(ends[1], F_SETPIPE_SZ, 8192) == 8192 && fcntl(ends[0], F_GETPIPE_SZ) == 8192);
-	expect(ftruncate(sealed, 100) == 0 && fcntl(sealed, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) == 0);
+	expect(ftruncate(sealed, 100) == 0 &&
+	       fcntl(sealed, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) == 0);
 	expect(fcntl(sealed, F_GET_SEALS) == (F_SEAL_GROW | F_SEAL_SEAL));
 	expect(ftruncate(sealed, 200) == -1 && errno == EPERM);
 	expect(fcntl(fd, F_SET_RW_HINT, &hint) == 0 && fcntl(fd, F_GET_RW_HINT, &got) == 0 && got == 3);

@@ -40,10 +40,12 @@ static void waits(const int ends[2])
 	expect(syscall(SYS_epoll_pwait2, queue, got, 3, &none, &mask, 8) == 0);
 	expect(write(ends[1], "x", 1) == 1);
 	expect(syscall(SYS_epoll_pwait2, queue, got, 3, NULL, NULL, 8) == 1 && got[0].data.u64 == 42);
-	expect(syscall(SYS_epoll_wait, queue, got, 3, 0) == 1 && syscall(SYS_epoll_pwait, queue, got, 3, 0, NULL, 8) == 1);
+	expect(syscall(SYS_epoll_wait, queue, got, 3, 0) == 1 &&
+	       syscall(SYS_epoll_pwait, queue, got, 3, 0, NULL, 8) == 1);
 	FD_ZERO(&set);
 	FD_SET(ends[0], &set);
-	expect(syscall(SYS_select, ends[0] + 1, &set, NULL, NULL, &soon) == 1 && FD_ISSET(ends[0], &set));
+	expect(syscall(SYS_select, ends[0] + 1, &set, NULL, NULL, &soon) == 1 &&
+	       FD_ISSET(ends[0], &set));
 	say("ready: %x\n", got[0].events);
 	expect(close(queue) == 0);
 }
@@ -69,7 +71,8 @@ static void closes(void)
 {
 	int fds[2];
 
-	expect(syscall(SYS_pipe, fds) == 0 && dup2(fds[0], 100) == 100 && dup3(fds[1], 101, O_CLOEXEC) == 101);
+	expect(syscall(SYS_pipe, fds) == 0 && dup2(fds[0], 100) == 100 &&
+	       dup3(fds[1], 101, O_CLOEXEC) == 101);
 	expect(dup2(fds[0], 105) == 105 && dup3(fds[1], fds[1], 0) == -1 && errno == EINVAL);
 	expect(syscall(SYS_close_range, 100, 110, 1u << 2) == 0 && fcntl(100, F_GETFD) == FD_CLOEXEC);
 	expect(syscall(SYS_close_range, 100, 104, 0) == 0 && fcntl(101, F_GETFD) == -1);

@@ -26,8 +26,8 @@ static void raw_stats(int fd)
 
 	expect(syscall(SYS_stat, "soft", &a) == 0 && syscall(SYS_lstat, "soft", &b) == 0);
 	expect(syscall(SYS_fstat, fd, &c) == 0);
-	say("stat %o %ld, lstat %o, fstat %o %ld\n", a.st_mode, (long)a.st_size, b.st_mode, c.st_mode,
-	    (long)c.st_nlink);
+	say("stat %o %ld, lstat %o, fstat %o %ld\n", a.st_mode, (long)a.st_size, b.st_mode,
+	    c.st_mode, (long)c.st_nlink);
 	expect(a.st_ino == c.st_ino && a.st_ino != b.st_ino);
 	expect(statfs(".", &fs) == 0 && fstatfs(fd, &again) == 0 && fs.f_type == again.f_type);
 }
@@ -64,7 +64,8 @@ static void names(int dir)
 	expect(linkat(dir, "link", dir, "hard", AT_SYMLINK_FOLLOW) == 0);
 	expect(mknodat(dir, "pipe", S_IFIFO | 0600, 0) == 0 &&
 	       syscall(SYS_mknod, "dir/plain", S_IFREG | 0600, 0) == 0);
-	expect(syscall(SYS_faccessat, dir, "hard", R_OK) == 0 && faccessat(dir, "link", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+	expect(syscall(SYS_faccessat, dir, "hard", R_OK) == 0 &&
+	       faccessat(dir, "link", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
 	say("link leads to %s\n", text);
 }
 
@@ -122,9 +123,9 @@ static void flush(int fd)
 
 int main(void)
 {
-	static const char *const gone[] = { "dir/opened", "dir/created", "dir/second", "dir/link",
-					    "dir/hard",	  "dir/pipe",	 "dir/plain",  "file",
-					    "soft" };
+	static const char *const gone[] = { "dir/opened", "dir/created", "dir/second",
+					    "dir/link",	  "dir/hard",	 "dir/pipe",
+					    "dir/plain",  "file",	 "soft" };
 	char path[256];
 	int fd, dir;
 

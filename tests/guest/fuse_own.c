@@ -122,7 +122,8 @@ int main(void)
 	scratch_begin(path);
 	expect(mkdir("tree", 0700) == 0);
 	if (device >= 0) { /* not in every container */
-		expect(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+		expect(unshare(CLONE_NEWNS) == 0 &&
+		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 		snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
 		expect(mount("own", "tree", "fuse", 0, options) == 0);
 		server = fork();

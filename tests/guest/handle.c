@@ -21,7 +21,8 @@ static void handles(void)
 	handle.head.handle_bytes = 0;
 	if (name_to_handle_at(AT_FDCWD, "named", &handle.head, &mount, 0) < 0 && errno == EOPNOTSUPP)
 		return; /* the file system has none */
-	expect(errno == EOVERFLOW && handle.head.handle_bytes > 0 && handle.head.handle_bytes <= MAX_HANDLE_SZ);
+	expect(errno == EOVERFLOW && handle.head.handle_bytes > 0 &&
+	       handle.head.handle_bytes <= MAX_HANDLE_SZ);
 	handle.head.handle_bytes = MAX_HANDLE_SZ;
 	expect(name_to_handle_at(AT_FDCWD, "named", &handle.head, &mount, 0) == 0 && mount > 0);
 	fd = open_by_handle_at(AT_FDCWD, &handle.head, O_RDONLY);
@@ -35,7 +36,8 @@ static void handles(void)
 /* Names come with the events, no descriptors: this form needs no privilege since 5.13. */
 static void directory_events(void)
 {
-	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_NONBLOCK | FAN_CLOEXEC, 0);
+	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_NONBLOCK | FAN_CLOEXEC,
+				  0);
 	char events[4096];
 	struct fanotify_event_metadata *event = (struct fanotify_event_metadata *)(void *)events;
 	uint64_t seen = 0;
@@ -50,7 +52,8 @@ static void directory_events(void)
 		seen |= event->mask;
 	}
 	expect(seen == (FAN_CREATE | FAN_DELETE | FAN_MOVED_TO | FAN_ONDIR));
-	expect(fanotify_mark(group, FAN_MARK_REMOVE, FAN_CREATE, AT_FDCWD, ".") == 0 && close(group) == 0);
+	expect(fanotify_mark(group, FAN_MARK_REMOVE, FAN_CREATE, AT_FDCWD, ".") == 0 &&
+	       close(group) == 0);
 }
 
 /* The old form: each event carries a new descriptor of the file; the guest's privilege decides. */

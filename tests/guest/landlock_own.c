@@ -33,7 +33,8 @@ int main(void)
 		rules = (int)syscall(SYS_landlock_create_ruleset, &wanted, abi >= 4 ? 16 : 8, 0);
 		beneath.parent_fd = open("in", O_PATH);
 		expect(rules >= 0 && beneath.parent_fd >= 0);
-		expect(syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0);
+		expect(syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath,
+			       0) == 0);
 		if (abi >= 4)
 			expect(syscall(SYS_landlock_add_rule, rules, 2, &port, 0) == 0);
 		expect(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
@@ -44,7 +45,8 @@ int main(void)
 	}
 	if (abi >= 1)
 		expect(WEXITSTATUS(reap(-1)) == 4);
-	expect(unlink("in/file") == 0 && unlink("out/file") == 0 && rmdir("in") == 0 && rmdir("out") == 0);
+	expect(unlink("in/file") == 0 && unlink("out/file") == 0 && rmdir("in") == 0 &&
+	       rmdir("out") == 0);
 	scratch_end(path);
 	say("confined\n");
 	return 0;

@@ -205,7 +205,9 @@ static void on_ext4(int control)
 
 static void clones(int source, int target)
 {
-	struct file_clone_range part = { .src_fd = source, .src_offset = BLOCK, .src_length = BLOCK, .dest_offset = 0 };
+	struct file_clone_range part = {
+		.src_fd = source, .src_offset = BLOCK, .src_length = BLOCK, .dest_offset = 0
+	};
 	struct file_dedupe_range *range = calloc(1, sizeof(*range) + sizeof(range->info[0]));
 	char *map = mmap(NULL, 3 * BLOCK, PROT_READ, MAP_SHARED, target, 0);
 
@@ -217,7 +219,8 @@ static void clones(int source, int target)
 	range->src_length = BLOCK;
 	range->dest_count = 1;
 	range->info[0].dest_fd = target;
-	expect(ioctl(source, FIDEDUPERANGE, range) == 0 && range->info[0].status == FILE_DEDUPE_RANGE_SAME);
+	expect(ioctl(source, FIDEDUPERANGE, range) == 0 &&
+	       range->info[0].status == FILE_DEDUPE_RANGE_SAME);
 	say("same: %lu\n", (unsigned long)range->info[0].bytes_deduped);
 	expect(munmap(map, 3 * BLOCK) == 0);
 	free(range);
@@ -253,7 +256,8 @@ int main(void)
 	expect(quotactl(QCMD(Q_SYNC, USRQUOTA), NULL, 0, NULL) == 0 || errno == ENOSYS);
 	expect(mkdir("tree", 0700) == 0);
 	if (control >= 0) { /* not in every container */
-		expect(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+		expect(unshare(CLONE_NEWNS) == 0 &&
+		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 		image = new_image();
 		fd = attach(control, image);
 		block_requests(fd);

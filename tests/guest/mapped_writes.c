@@ -43,7 +43,8 @@ static void kernel_copies(void)
 	from = 0;
 	expect(lseek(fd, (off_t)(3 * PAGE), SEEK_SET) > 0 && sendfile(fd, source, &from, 50) == 50);
 	show("sent");
-	expect(close(source) == 0 && unlink("source") == 0 && close(ends[0]) == 0 && close(ends[1]) == 0);
+	expect(close(source) == 0 && unlink("source") == 0 && close(ends[0]) == 0 &&
+	       close(ends[1]) == 0);
 }
 
 static void plain_writes(void)

@@ -43,7 +43,7 @@ static void by_name(int fd)
 static void by_directory(int dir)
 {
 	char text[16] = "", list[256] = "";
-	struct value in = { (uint64_t)(uintptr_t)"four", 4, 0 };
+	struct value in = { (uint64_t)(uintptr_t) "four", 4, 0 };
 	struct value out = { (uint64_t)(uintptr_t)text, sizeof(text), 0 };
 	long n;
 
