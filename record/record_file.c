@@ -207,7 +207,7 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 		if (foreign_is_memory(&info) && result > 0) {
 			uint64_t range[2];
 
-			written_range(thread, result, &range[0], &range[1]);
+			written_range(thread, result, info.size, range);
 			return foreign_file(rec, thread, fd, range);
 		}
 		if (!S_ISREG(info.mode) || (!shared_find(rec, info.device, info.inode) &&
