@@ -63,6 +63,28 @@ static int set_state(struct thread *thread, const struct event *event)
 	return r < 0 ? r : vector_set(thread->tid, event->vector, event->vector_length);
 }
 
+/* The registers in the frame whose ucontext is at `address` are those in `expected`, where rax may be 0 instead. */
+static int compare_saved(struct replayer *rep, struct thread *thread, uint64_t address,
+			 const struct registers *expected, bool may_be_zero)
+{
+	const struct registers *e = expected;
+	const uint64_t values[] = { e->r8,  e->r9,  e->r10, e->r11, e->r12, e->r13,
+				    e->r14, e->r15, e->rdi, e->rsi, e->rbp, e->rbx,
+				    e->rdx, e->rax, e->rcx, e->rsp, e->rip };
+	mcontext_t saved;
+
+	address += offsetof(ucontext_t, uc_mcontext);
+	if (guest_read(thread, address, &saved, sizeof(saved.gregs)) != sizeof(saved.gregs))
+		return diverge_number(rep, "signal frame", address, 0);
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		if (values[i] != (uint64_t)saved.gregs[i] &&
+		    !(may_be_zero && i == REG_RAX && values[i] == 0))
+			return diverge_number(rep, "signal frame's register", values[i],
+					      (uint64_t)saved.gregs[i]);
+	}
+	return 0;
+}
+
 static int play_handler(struct replayer *rep, struct thread *thread, int signal)
 {
 	const struct event *event = rep->event;
@@ -85,6 +107,9 @@ static int play_handler(struct replayer *rep, struct thread *thread, int signal)
 		r = replay_write(rep, thread, p);
 		at += p->length;
 	}
+	if (r == 0)
+		r = compare_saved(rep, thread, event->registers->rsp + sizeof(uint64_t),
+				  &thread->registers, false);
 	if (r < 0)
 		return r;
 	guest_handled(thread, signal, event->signal.mask);
@@ -147,22 +172,8 @@ int replay_signal(struct replayer *rep, struct thread *thread)
 /* What rt_sigreturn restores is in the guest's own frame; the event may say nothing else. */
 static int check_frame(struct replayer *rep, struct thread *thread)
 {
-	const struct registers *e = rep->event->registers;
-	mcontext_t saved;
-	uint64_t address = thread->call.frame + offsetof(ucontext_t, uc_mcontext);
-	const uint64_t expected[] = { e->r8,  e->r9,  e->r10, e->r11, e->r12, e->r13,
-				      e->r14, e->r15, e->rdi, e->rsi, e->rbp, e->rbx,
-				      e->rdx, e->rax, e->rcx, e->rsp, e->rip };
-
-	if (guest_read(thread, address, &saved, sizeof(saved.gregs)) != sizeof(saved.gregs))
-		return diverge_number(rep, "signal frame", thread->call.frame, 0);
-	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-		/* A frame whose vector state is bad: the rest is restored, and the kernel answers 0. */
-		if (expected[i] != (uint64_t)saved.gregs[i] && !(i == REG_RAX && expected[i] == 0))
-			return diverge_number(rep, "signal frame's register", expected[i],
-					      (uint64_t)saved.gregs[i]);
-	}
-	return 0;
+	/* A frame whose vector state is bad: the rest is restored, and the kernel answers 0. */
+	return compare_saved(rep, thread, thread->call.frame, rep->event->registers, true);
 }
 
 int replay_sigreturn(struct replayer *rep, struct thread *thread)

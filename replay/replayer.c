@@ -135,12 +135,13 @@ static int check_registers(struct replayer *rep, struct thread *thread)
 	const struct call *call = &thread->call;
 	char where[32];
 
-	for (unsigned int i = 0; call->row && i < row_args(call->row); i++) {
+	for (unsigned int i = 0; call->row && i < 6; i++) {
 		uint64_t actual = row_argument(call->row, i, call->args);
+		const char *name = call->row->args[i].name;
 
 		if (actual == event->args[i])
 			continue;
-		snprintf(where, sizeof(where), "argument %u (%s)", i, call->row->args[i].name);
+		snprintf(where, sizeof(where), "argument %u (%s)", i, name ? name : "it has none");
 		return diverge_number(rep, where, event->args[i], actual);
 	}
 	if (call->ip != event->ip)
