@@ -3,6 +3,7 @@
 BUILD := build/release
 JOBS := $(shell nproc)
 FUZZ_SECONDS ?= 60
+MUTATIONS ?= 5000
 SOAK_SECONDS ?= 600
 
 # Debian's names. Needed to build, test and run the demo:
@@ -19,7 +20,7 @@ CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
-.PHONY: all build deps demo test check format bench soak fuzz cover clean help
+.PHONY: all build deps demo test check format bench soak fuzz mutate cover clean help
 
 all: build
 
@@ -67,6 +68,12 @@ fuzz:
 	$(CMAKE) --preset fuzz && $(CMAKE) --build build/fuzz -j $(JOBS)
 	@bash tests/fuzz/run.sh build/fuzz/fuzz $(FUZZ_SECONDS)
 
+mutate:
+	@.ci/deps $(DEPS) $(DEPS_CHECK)
+	$(CMAKE) --preset dev && $(CMAKE) --build build/dev -j $(JOBS)
+	@SWORN=$(CURDIR)/build/dev/sworn GUESTS=$(CURDIR)/build/dev/guest MUTATIONS=$(MUTATIONS) \
+		bash tests/run_one.sh mutate bash $(CURDIR)/tests/e2e/test_mutate.sh
+
 cover:
 	@.ci/deps $(DEPS) $(DEPS_COVER)
 	$(CMAKE) --preset cover && $(CMAKE) --build build/cover -j $(JOBS)
@@ -86,5 +93,6 @@ help:
 	@echo 'make bench    time of recording and replaying, against native'
 	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'
 	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'
+	@echo 'make mutate   MUTATIONS=5000 damaged traces against the build with sanitizers'
 	@echo 'make cover    line coverage of all tests'
 	@echo 'make clean    remove build/'

@@ -281,4 +281,5 @@ def main():
     print(number)
 
 
-main()
+if __name__ == "__main__":
+    main()
