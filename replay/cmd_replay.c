@@ -30,6 +30,7 @@ static const char help[] =
 	"\n"
 	"  --show-output    print what the program wrote to standard output and error\n"
 	"  --store DIR      the store (default: $XDG_DATA_HOME/sworn/store)\n"
+	"  --allow-truncated  replay a trace that is cut off, as far as it goes; exit 0 when that is identical\n"
 	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
 	"  -j, --jobs N     play units that share no memory in N workers at a time (default 1)\n"
 	"\n"
@@ -37,7 +38,7 @@ static const char help[] =
 
 struct options {
 	const char *trace, *store, *report;
-	bool show_output;
+	bool show_output, allow_truncated;
 	unsigned int jobs;
 };
 
@@ -79,9 +80,13 @@ static bool is_number(const char *text, long max)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{ "store", 1, NULL, 'D' },	 { "report", 1, NULL, 'R' },
-		{ "show-output", 0, NULL, 'O' }, { "help", 0, NULL, 'h' },
-		{ "jobs", 1, NULL, 'j' },	 { NULL, 0, NULL, 0 },
+		{ "store", 1, NULL, 'D' },
+		{ "report", 1, NULL, 'R' },
+		{ "show-output", 0, NULL, 'O' },
+		{ "help", 0, NULL, 'h' },
+		{ "jobs", 1, NULL, 'j' },
+		{ "allow-truncated", 0, NULL, 'T' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -92,6 +97,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'D': ret->store = optarg; break;
 		case 'R': ret->report = optarg; break;
 		case 'O': ret->show_output = true; break;
+		case 'T': ret->allow_truncated = true; break;
 		case 'j':
 			if (!is_number(optarg, JOBS_MAX))
 				return usage("-j wants a number of workers, not ", optarg);
@@ -240,6 +246,12 @@ static int play(struct run *run)
 	}
 	if (shown)
 		fputs("\r\033[K", stderr);
+	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && rep->played > 0) {
+		snprintf(run->outcome.reason, sizeof(run->outcome.reason), "%s",
+			 run->outcome.trace.reason);
+		run->outcome.prefix = true;
+		return 0;
+	}
 	if (r < 0 && r != SWORN_EDIVERGED)
 		explain(run, rep->event, r);
 	return r < 0 ? r : replayer_finish(rep);
@@ -275,6 +287,10 @@ static int open_trace(struct run *run)
 	if (r == 0)
 		r = reader_check(rep->reader, &outcome->trace, run->groups ? groups_note : NULL,
 				 run->groups);
+	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && outcome->trace.events > 0) {
+		run->options.jobs = 1; /* a prefix has no totals to add up to */
+		return 0;
+	}
 	if (r < 0) {
 		snprintf(outcome->reason, sizeof(outcome->reason), "%s",
 			 outcome->trace.reason[0] ? outcome->trace.reason : error_text(r));

@@ -145,6 +145,11 @@ static const char *plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
+static const char *verdict_text(const struct outcome *outcome)
+{
+	return outcome->prefix ? "identical prefix" : outcome_verdict(outcome->error);
+}
+
 static void print_tenant(FILE *out, const struct outcome *outcome)
 {
 	const struct replayer *rep = outcome->replayer;
@@ -159,7 +164,7 @@ static void print_tenant(FILE *out, const struct outcome *outcome)
 		plural(rep->guests.units_count), rep->checkpoints, plural(rep->checkpoints));
 	fprintf(out, "state %s%s, isolation (%s): %s\n", rep->ended ? "sha256:" : "", state,
 		outcome->domain.isolation[0] ? outcome->domain.isolation : "none",
-		outcome_verdict(outcome->error));
+		verdict_text(outcome));
 }
 
 void outcome_print(FILE *out, const struct outcome *outcome)
@@ -231,7 +236,7 @@ int outcome_report(const struct report_file *file, const struct outcome *outcome
 		.events = outcome->trace.events,
 		.units = outcome->trace.units,
 		.isolation = outcome->domain.isolation[0] ? outcome->domain.isolation : NULL,
-		.verdict = outcome_verdict(outcome->error),
+		.verdict = verdict_text(outcome),
 		.code = (int)outcome_code(outcome->error),
 		.checked_of = outcome->trace.events,
 		.reason = outcome->reason[0] ? outcome->reason : NULL,

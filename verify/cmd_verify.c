@@ -22,6 +22,7 @@ static const char help[] =
 	"\n"
 	"  --list         print every event to stdout, one line each; verdicts go to stderr\n"
 	"  --store DIR    the store to look in, instead of the one the trace lies in or your own\n"
+	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
 	"  --report FILE  write a JSON report (- for stdout; verdicts then go to stderr)\n"
 	"  --help         print this\n"
 	"\n"
@@ -34,7 +35,7 @@ static const char help[] =
 	"  sworn verify --list hello.sworn | grep ' nr=1 '\n";
 
 struct options {
-	bool list;
+	bool list, allow_truncated;
 	const char *store;  /* as given, or NULL */
 	const char *report; /* as given, or NULL */
 	FILE *verdicts;	    /* stdout or stderr */
@@ -118,7 +119,7 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 
 static enum verify_code verify_trace(struct options *options, int store_fd, const char *name, bool several)
 {
-	struct result result = { .name = name };
+	struct result result = { .name = name, .allow_truncated = options->allow_truncated };
 	char *found = NULL;
 	int trace_fd = name[0] == '@' && store_fd < 0 ? SWORN_ENOTRACE
 						      : store_trace(store_fd, name, &found);
@@ -202,6 +203,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "list", no_argument, NULL, 'l' },
 		{ "store", required_argument, NULL, 's' },
 		{ "report", required_argument, NULL, 'r' },
+		{ "allow-truncated", no_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -211,6 +213,7 @@ static int parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, ":h", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'l': options->list = true; break;
+		case 't': options->allow_truncated = true; break;
 		case 's': options->store = optarg; break;
 		case 'r': options->report = optarg; break;
 		case 'h': fputs(help, stdout); return 1;

@@ -11,9 +11,11 @@ enum verify_code result_code(const struct result *result)
 {
 	switch (result->error) {
 	case 0: return VERIFY_OK;
+	case SWORN_ETRUNCATED:
+		return result->allow_truncated && result->report.events > 0 ? VERIFY_OK
+									    : VERIFY_INTEGRITY;
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
-	case SWORN_ETRUNCATED:
 	case SWORN_EBLOB:
 	case SWORN_ELIMIT: return VERIFY_INTEGRITY;
 	case SWORN_ENOTRACE:

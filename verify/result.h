@@ -19,8 +19,9 @@ enum verify_code {
 };
 
 struct result {
-	const char *name; /* borrowed: what the trace is called */
-	int error;	  /* 0, or why it is not ok */
+	const char *name;     /* borrowed: what the trace is called */
+	int error;	      /* 0, or why it is not ok */
+	bool allow_truncated; /* a cut trace with events in it is no failure */
 	struct trace_report report;
 	const struct trace_info *info; /* borrowed from the reader; NULL when it did not open */
 	const struct trace_summary *summary; /* likewise; NULL unless ok */

@@ -42,6 +42,33 @@ while read -r offset length kind; do
 done < "$WORK/frames"
 [ "$ends" -gt 8 ] || fail truncate "only $ends frames"
 
+# allowed STATUS VERB TEXT: what the copy comes to with --allow-truncated
+allowed()
+{
+	local status=0
+
+	sworn "$2" --allow-truncated "$copy" > "$LOG/$2" 2>&1 < /dev/null || status=$?
+	if [ "$status" -eq "$1" ]; then pass; else fail "$3" "sworn $2 --allow-truncated exits with $status: $(tail -n 1 "$LOG/$2")"; fi
+}
+
+# Without its seal the trace has all its events; before the first block it has none.
+head -c $((size - 1)) "$trace" > "$copy"
+allowed 0 verify "a trace without its seal"
+grep -q truncated "$LOG/verify" || fail truncate "verify --allow-truncated does not say truncated"
+allowed 0 replay "a trace without its seal"
+grep -q 'identical prefix$' "$LOG/replay" || fail truncate "no identical prefix: $(head -n 1 "$LOG/replay")"
+head -c "$(awk '$3 == "EVENTS" { print $1; exit }' "$WORK/frames")" "$trace" > "$copy"
+allowed 5 verify "a trace without events"
+allowed 5 replay "a trace without events"
+# Cut is not damaged.
+{ head -c $((size / 2)) "$trace" && printf x && tail -c +$((size / 2 + 2)) "$trace"; } > "$copy"
+allowed 5 verify "a changed byte"
+allowed 5 replay "a changed byte"
+cp "$trace" "$copy"
+allowed 0 verify "a whole trace"
+allowed 0 replay "a whole trace"
+grep -q 'identical$' "$LOG/replay" || fail truncate "a whole trace is not identical: $(head -n 1 "$LOG/replay")"
+
 : > "$copy"
 refused verify "an empty file"
 head -c $((size / 2)) "$trace" > "$copy"
