@@ -3,7 +3,7 @@
 # slice of the guest programs; PROGRAMS="a b" names others, PROGRAMS=all takes every one.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-: "${PROGRAMS:=args_env fork_tree exec_self mutex_cond sig_self segv_fix mmap_shared scm_rights proc_self spin_flag deep_stack}"
+: "${PROGRAMS:=args_env fork_tree exec_self mutex_cond sig_self segv_fix mmap_shared robust scm_rights proc_self spin_flag deep_stack}"
 
 # needs_of PROGRAM: the options that guests.txt says it needs
 needs_of()
