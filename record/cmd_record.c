@@ -169,6 +169,7 @@ static void own_signals(void)
 	sigaction(SIGQUIT, &note, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGTTOU, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	sigaction(SIGALRM, &note, NULL);
 	sigaction(SIGTERM, &note, NULL);
 	sigaction(SIGHUP, &note, NULL);
@@ -407,6 +408,8 @@ static int finish(struct recording *recording, int r)
 		r = write_end(recording);
 	recording->events = writer_events(rec->writer);
 	recording->bytes = writer_bytes(rec->writer);
+	if (r == 0)
+		recording->stage = STAGE_CLOSE;
 	if (r < 0)
 		writer_abandon(rec->writer);
 	else
@@ -418,6 +421,7 @@ static int finish(struct recording *recording, int r)
 static int prepare(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
+	struct sigaction too_large;
 	struct rlimit files;
 	int r, lock, cpu;
 
@@ -444,7 +448,10 @@ static int prepare(struct recording *recording)
 	if (r < 0)
 		return r;
 	recording->stage = STAGE_TRACE;
+	/* A file over its limit is an error like others; the command gets the signal as it was. */
+	sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, &too_large);
 	r = open_writer(recording);
+	sigaction(SIGXFSZ, &too_large, NULL);
 	if (r < 0)
 		return r;
 	recording->stage = STAGE_START;

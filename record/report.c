@@ -53,13 +53,14 @@ const char *ending_status(const struct ending *ending)
 	switch (ending->stage) {
 	case STAGE_SETUP: return "setup";
 	case STAGE_TRACE:
-		return ending->error == -ENOSPC || ending->error == -EDQUOT ? "disk_full" : "setup";
+		return strcmp(find_cause(ending->error)->status, "disk_full") ? "setup" : "disk_full";
 	case STAGE_START:
 		return ending->error == -ENOENT		  ? "not_found"
 		       : is_not_executable(ending->error) ? "not_executable"
 							  : "setup";
 	case STAGE_COUNTER: return "needs_pmu";
-	case STAGE_RUN: break;
+	case STAGE_RUN:
+	case STAGE_CLOSE: break;
 	}
 	return find_cause(ending->error)->status;
 }
@@ -95,8 +96,8 @@ static void describe_start(const struct ending *ending, char *text, size_t size)
 			 ending->command, error);
 	else
 		snprintf(text, size,
-			 "sworn record: %s: the domain could not be set up: %s; ptrace(2) and seccomp(2) "
-			 "must be allowed here (kernel.yama.ptrace_scope below 3)",
+			 "sworn record: %s: cannot be started here: %s; `sworn doctor` says what this host lacks; "
+			 "free memory and descriptors",
 			 ending->command, error);
 }
 
@@ -113,6 +114,20 @@ static void describe_run(const struct ending *ending, char *text, size_t size)
 	if (ending->output && n > 0 && (size_t)n < size)
 		snprintf(text + n, size - (size_t)n, "; the events so far are in %s.partial",
 			 ending->output);
+}
+
+static void describe_close(const struct ending *ending, char *text, size_t size)
+{
+	const struct cause *cause = find_cause(ending->error);
+	bool disk_full = !strcmp(cause->status, "disk_full");
+
+	snprintf(text, size,
+		 "sworn record: %s: ended, but its trace could not be completed: %s (%s); %s; what there is of it "
+		 "is in %s%s",
+		 ending->command, error_text(ending->error), cause->status,
+		 disk_full ? cause->advice : "check the disk and the permissions there",
+		 ending->output ? ending->output : "the store's traces",
+		 ending->output ? ".partial, or there already" : "");
 }
 
 void ending_describe(const struct ending *ending, char *ret_text, size_t size)
@@ -146,5 +161,6 @@ void ending_describe(const struct ending *ending, char *ret_text, size_t size)
 			 ending->command);
 		return;
 	case STAGE_RUN: describe_run(ending, ret_text, size); return;
+	case STAGE_CLOSE: describe_close(ending, ret_text, size); return;
 	}
 }

@@ -22,6 +22,7 @@ enum stage {
 	STAGE_START,   /* starting the command */
 	STAGE_COUNTER, /* the counter that --preempt pmu asks for */
 	STAGE_RUN,     /* the command ran */
+	STAGE_CLOSE,   /* it came to its end: completing the trace */
 };
 
 struct ending {

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../traces/error.h"
+#include "../traces/frame.h"
+
 #define HEAD_BYTES 256 /* of a file that the kernel looks at */
 #define INTERPRETERS_MAX 5
 
@@ -54,20 +57,31 @@ static int script_interpreter(const char *line, size_t length, char *ret_name)
 	return 1;
 }
 
+/* Exactly `length` bytes: 0, -ENOEXEC when the file has fewer, or -errno. */
+static int read_at(int fd, void *bytes, size_t length, uint64_t offset)
+{
+	const struct frame_source file = { .fd = fd };
+	int r = offset > INT64_MAX - length ? SWORN_ETRUNCATED
+					    : frame_pread(&file, offset, bytes, length);
+
+	return r == SWORN_ETRUNCATED ? -ENOEXEC : r;
+}
+
 static int elf_interpreter(int fd, const Elf64_Ehdr *head, char *ret_name)
 {
 	for (unsigned i = 0; i < head->e_phnum; i++) {
 		Elf64_Phdr segment;
-		off_t offset = (off_t)(head->e_phoff + i * sizeof(segment));
+		int r = read_at(fd, &segment, sizeof(segment), head->e_phoff + i * sizeof(segment));
 
-		if (pread(fd, &segment, sizeof(segment), offset) != (ssize_t)sizeof(segment))
-			return -ENOEXEC;
+		if (r < 0)
+			return r;
 		if (segment.p_type != PT_INTERP)
 			continue;
-		if (segment.p_filesz < 2 || segment.p_filesz >= PATH_BYTES_MAX ||
-		    pread(fd, ret_name, segment.p_filesz, (off_t)segment.p_offset) !=
-			    (ssize_t)segment.p_filesz)
+		if (segment.p_filesz < 2 || segment.p_filesz >= PATH_BYTES_MAX)
 			return -ENOEXEC;
+		r = read_at(fd, ret_name, segment.p_filesz, segment.p_offset);
+		if (r < 0)
+			return r;
 		ret_name[segment.p_filesz] = 0;
 		return 1;
 	}
@@ -84,9 +98,14 @@ static int interpreter(const char *path, char *ret_name)
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), r;
 	ssize_t n;
 
-	if (fd < 0) /* nobody could record what it holds */
-		return -EACCES;
-	n = read(fd, &head, sizeof(head));
+	if (fd < 0) /* what cannot be read cannot be recorded */
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -EACCES;
+	n = TEMP_FAILURE_RETRY(read(fd, &head, sizeof(head)));
+	if (n < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
 	if (n >= 2 && !memcmp(&head, "#!", 2))
 		r = script_interpreter(head.line, (size_t)n, ret_name);
 	else if (n < (ssize_t)sizeof(head.elf) || memcmp(&head, ELFMAG, SELFMAG))

@@ -357,7 +357,7 @@ int guest_write(struct thread *thread, uint64_t address, const void *bytes, size
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n == 0 ? SWORN_EGONE : -EFAULT;
+			return n == 0 ? SWORN_EGONE : errno == EIO ? -EFAULT : -errno;
 		in += n;
 		address += (uint64_t)n;
 		length -= (size_t)n;
