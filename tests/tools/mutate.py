@@ -23,7 +23,7 @@ from forge import CALL, CHECKPOINT, Trace, commit, decode, digest, encode, frame
 MEMORY_MAX = 400 << 20
 SECONDS_MAX = 40
 OK, DIVERGED, UNKNOWN, INTEGRITY = 0, 1, 3, 5
-TURN = 2  # kind of event
+TURN, MEMORY = 2, 11  # kinds of events
 NUMBERS = [0, 1, 23, 24, 255, 4095, 4096, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 47) - 4096, 1 << 47,
            (1 << 63) - 1, 1 << 63, (1 << 64) - 4096, (1 << 64) - 1]
 # Deterministic CBOR heads that promise more than any file has, and deep nesting.
@@ -204,12 +204,12 @@ def mutate_events(rng, data):
         what = f"field {key} changed"
         if record[key] == 0:
             del record[key]
-    # What came from outside may be anything else as well: a result, bytes, a siginfo. Turns and states may
-    # come earlier, later or twice, where they name the same places.
+    # What came from outside may be anything else as well: a result, bytes, a siginfo. Turns, states and
+    # foreign writes may come earlier, later or twice, where they name the same places.
     kinds = {moved.get(0, CALL) for moved in (record, other)}
     if what.startswith("field"):
         return f"event {i} {what}", trace.sealed(), record.get(0, CALL) != CALL or key not in (2, 3, 4, 5)
-    return f"event {i} {what}", trace.sealed(), bool(kinds & {TURN, CHECKPOINT})
+    return f"event {i} {what}", trace.sealed(), bool(kinds & {TURN, CHECKPOINT, MEMORY})
 
 
 def limits():
