@@ -88,8 +88,13 @@ static int place_in_store(struct writer *writer, int store_fd, const uint8_t id[
 }
 
 /* Another writer of the same path holds the lock, so the file is emptied only behind it. */
+/* Only a regular file gives way to a trace: neither a directory nor a device is replaced. */
 static int create_partial(struct writer *writer)
 {
+	struct stat there;
+
+	if (fstatat(writer->directory_fd, writer->name, &there, 0) == 0 && !S_ISREG(there.st_mode))
+		return S_ISDIR(there.st_mode) ? -EISDIR : -EEXIST;
 	writer->partial = join(writer->name, PARTIAL_SUFFIX);
 	if (!writer->partial)
 		return -ENOMEM;
