@@ -24,7 +24,7 @@ struct outcome {
 	int error;	  /* what the replay came to: 0, SWORN_EDIVERGED, another error */
 	char reason[512]; /* of an error that is no divergence: what and where */
 	const struct replayer *replayer; /* NULL before there is one */
-	bool prefix; /* the trace is cut, and identical as far as it goes */
+	bool prefix;			 /* the trace is cut, and identical as far as it goes */
 	struct trace_report trace;
 	struct domain_report domain;
 	uint8_t file_digest[DIGEST_BYTES];
