@@ -288,7 +288,8 @@ static int open_trace(struct run *run)
 		r = reader_check(rep->reader, &outcome->trace, run->groups ? groups_note : NULL,
 				 run->groups);
 	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && outcome->trace.events > 0) {
-		run->options.jobs = 1; /* a prefix has no totals to add up to */
+		groups_release(run->groups); /* a prefix has no totals for a crew to add up to */
+		run->groups = NULL;
 		return 0;
 	}
 	if (r < 0) {
