@@ -401,7 +401,7 @@ static int finish(struct recording *recording, int r)
 		.complete = r == 0,
 	};
 	recording->exclusions[0] = "x87 instruction and data pointers";
-	recording->assumptions[n++] = "CPUID, RDRAND and RDSEED answer as on the recording CPU";
+	recording->assumptions[n++] = "CPUID answers as on the recording CPU; generated code draws no hardware random numbers";
 	if (rec->guests.units_count > 0 && !host_allows(HOST_PERSONALITY))
 		recording->assumptions[n++] = "address space layout was randomised";
 	if (r == 0)

@@ -244,6 +244,8 @@ static int prepare_image(struct recorder *rec, struct thread *thread)
 		r = stop_inject(thread, false, SYS_munmap,
 				(uint64_t[6]){ m->start, m->end - m->start }, &result);
 	}
+	for (size_t i = 0; r == 0 && i < space->table.count; i++)
+		r = record_text(rec, thread, &space->table.entries[i], false);
 	if (r == 0)
 		r = rewrite_auxv(rec, thread);
 	if (r == 0)

@@ -110,7 +110,9 @@ static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t res
 		mapping->object = ++rec->objects_count;
 		mapping->length = mapping->end - mapping->start;
 	}
-	return r < 0 ? r : mapping_insert(&thread->process->space->table, mapping);
+	if (r == 0)
+		r = mapping_insert(&thread->process->space->table, mapping);
+	return r < 0 ? r : record_text(rec, thread, mapping, true);
 }
 
 /* The end of the mapping that starts at `start`, from the kernel: a segment's size is nowhere else. */

@@ -7,6 +7,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../sandbox/entropy.h"
+#include "../sandbox/random.h"
 #include "../sandbox/register.h"
 #include "../sandbox/tsc.h"
 #include "../traces/error.h"
@@ -51,30 +53,41 @@ static int undo_forced(struct thread *thread, int signal)
 	return blocked || ignored ? record_signal_default(thread, signal) : 0;
 }
 
-/* rdtsc and rdtscp trap (PR_SET_TSC). 1 when this stop was one of them. */
+/* Answers the instruction at which the thread stands, if it is one that traps (PR_SET_TSC, entropy.h). */
+static bool answer_trap(struct recorder *rec, struct thread *thread, struct event *event)
+{
+	uint8_t code[ENTROPY_BYTES_MAX] = { 0 };
+	struct entropy entropy;
+	struct registers *registers = &thread->registers;
+
+	guest_read(thread, registers->rip, code, sizeof(code));
+	if (entropy_decode(code, &entropy)) {
+		event->trap.kind = TRAP_RANDOM;
+		random_bytes(rec->random, &event->trap.value, sizeof(event->trap.value));
+		entropy_answer(&entropy, event->trap.value, registers);
+		return true;
+	}
+	if (code[0] != 0x0f || (code[1] != 0x31 && (code[1] != 0x01 || code[2] != 0xf9)))
+		return false;
+	event->trap.kind = code[1] == 0x31 ? TRAP_RDTSC : TRAP_RDTSCP;
+	event->trap.value = rec->virtual_clock ? record_clock_ns(rec) * 2 : tsc_read();
+	registers->rax = (uint32_t)event->trap.value;
+	registers->rdx = event->trap.value >> 32;
+	if (event->trap.kind == TRAP_RDTSCP)
+		registers->rcx = event->trap.aux;
+	registers->rip += event->trap.kind == TRAP_RDTSCP ? 3 : 2;
+	return true;
+}
+
+/* 1 when this stop was made by an instruction that traps, and is an event now. */
 static int take_trap(struct recorder *rec, struct thread *thread)
 {
 	struct event event = { .kind = EVENT_TRAP, .thread = thread->number, .ip = thread->registers.rip };
-	uint8_t code[3] = { 0 };
-	size_t length = 2;
 	int r;
 
-	guest_read(thread, thread->registers.rip, code, sizeof(code));
-	if (code[0] == 0x0f && code[1] == 0x31) {
-		event.trap.kind = TRAP_RDTSC;
-	} else if (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9) {
-		event.trap.kind = TRAP_RDTSCP;
-		length = 3;
-	} else {
-		return 0;
-	}
 	event.registers_hash = registers_hash(&thread->registers);
-	event.trap.value = rec->virtual_clock ? record_clock_ns(rec) * 2 : tsc_read();
-	thread->registers.rax = (uint32_t)event.trap.value;
-	thread->registers.rdx = event.trap.value >> 32;
-	if (event.trap.kind == TRAP_RDTSCP)
-		thread->registers.rcx = event.trap.aux;
-	thread->registers.rip += length;
+	if (!answer_trap(rec, thread, &event))
+		return 0;
 	thread->registers.orig_rax = (uint64_t)-1;
 	r = stop_set_registers(thread);
 	if (r == 0)

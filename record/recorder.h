@@ -13,6 +13,7 @@
 #include "../sandbox/stop.h"
 #include "../traces/writer.h"
 
+#define TEXT_SITES_MAX 64	  /* instructions replaced in one mapping */
 #define SLICE_NS 10000000ULL	  /* a turn's length while others wait */
 #define SLICE_BRANCHES 4000000ULL /* the same, counted: what arms the counter */
 
@@ -227,6 +228,9 @@ int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint
 /* Emits MEMORY events like `event` with the file's bytes from range[0] to range[1] or its end. */
 int record_file_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2]);
 int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);
+/* Replaces RDRAND and RDSEED in a new mapping of program text. `announce`: as payloads of the thread's event. */
+int record_text(struct recorder *rec, struct thread *thread, const struct mapping *mapping,
+		bool announce);
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);
 int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid);
 /* What the kernel does not get to see of clone's flags, taken out at the entry and put back at the return. */

@@ -144,6 +144,12 @@ int replay_write_outputs(struct replayer *rep, struct thread *thread)
 
 		if (payload->direction != DIRECTION_OUT || payload->arg == PAYLOAD_IMAGE)
 			continue;
+		if (payload->arg == PAYLOAD_TEXT) {
+			r = replay_text(thread, event, payload);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (!extent_allows(&thread->call.entry, payload->arg, payload->address, payload->length))
 			return SWORN_EREFUSED;
 		r = guest_write(thread, payload->address, payload->bytes, payload->length);

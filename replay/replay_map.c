@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "../sandbox/entropy.h"
 #include "../traces/error.h"
 #include "replayer.h"
 
@@ -240,6 +241,21 @@ static uint64_t executed_length(const struct thread *thread, int64_t result)
 	if (call->nr == SYS_mprotect && result == -EACCES)
 		return guest_protected(thread, result) - call->args[0];
 	return result == -ENOMEM && call->nr != SYS_munmap ? call->args[1] : 0;
+}
+
+int replay_text(struct thread *thread, const struct event *event, const struct payload *payload)
+{
+	const struct mapping *mapping = event->mappings;
+	uint8_t code[3];
+
+	if (event->mappings_count != 1 || mapping->backing != BACKING_BLOB ||
+	    !(mapping->prot & PROT_EXEC) || payload->length != 1 || payload->bytes[0] != ENTROPY_TRAP ||
+	    payload->address < mapping->start || payload->address >= mapping->end)
+		return SWORN_EREFUSED;
+	if (guest_read(thread, payload->address, code, sizeof(code)) != sizeof(code) ||
+	    code[0] != ENTROPY_OPCODE || code[1] != 0xc7 || code[2] < 0xf0)
+		return SWORN_EREFUSED;
+	return guest_write(thread, payload->address, payload->bytes, 1);
 }
 
 int replay_execute(struct replayer *rep, struct thread *thread)

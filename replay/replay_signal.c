@@ -4,6 +4,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "../sandbox/entropy.h"
 #include "../sandbox/register.h"
 #include "../traces/error.h"
 #include "replayer.h"
@@ -191,11 +192,37 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread)
 	return set_state(thread, rep->event);
 }
 
+/* The instruction is the one that the trace names: does what it said it did. */
+static int answer_trap(struct replayer *rep, struct thread *thread)
+{
+	static const char *const names[] = { "rdtsc", "rdtscp", "rdrand or rdseed" };
+	const struct event *event = rep->event;
+	bool rdtscp = event->trap.kind == TRAP_RDTSCP;
+	uint8_t code[ENTROPY_BYTES_MAX] = { 0 };
+	struct registers *registers = &thread->registers;
+	struct entropy entropy;
+	bool is_random;
+
+	guest_read(thread, registers->rip, code, sizeof(code));
+	is_random = entropy_decode(code, &entropy);
+	if (is_random && event->trap.kind == TRAP_RANDOM) {
+		entropy_answer(&entropy, event->trap.value, registers);
+		return 0;
+	}
+	if (is_random || event->trap.kind == TRAP_RANDOM ||
+	    memcmp(code, rdtscp ? "\x0f\x01\xf9" : "\x0f\x31", rdtscp ? 3 : 2) != 0)
+		return diverge(rep, "instruction", names[event->trap.kind], "another one");
+	registers->rax = (uint32_t)event->trap.value;
+	registers->rdx = event->trap.value >> 32;
+	if (rdtscp)
+		registers->rcx = event->trap.aux;
+	registers->rip += rdtscp ? 3 : 2;
+	return 0;
+}
+
 int replay_trap(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
-	uint8_t code[3] = { 0 };
-	bool rdtscp = event->trap.kind == TRAP_RDTSCP;
 	int r = replay_to_stop(rep, thread);
 
 	if (r < 0)
@@ -205,14 +232,9 @@ int replay_trap(struct replayer *rep, struct thread *thread)
 	if (event->registers_hash != registers_hash(&thread->registers))
 		return diverge_number(rep, "registers", event->registers_hash,
 				      registers_hash(&thread->registers));
-	guest_read(thread, thread->registers.rip, code, sizeof(code));
-	if (memcmp(code, rdtscp ? "\x0f\x01\xf9" : "\x0f\x31", rdtscp ? 3 : 2) != 0)
-		return diverge(rep, "instruction", rdtscp ? "rdtscp" : "rdtsc", "another one");
-	thread->registers.rax = (uint32_t)event->trap.value;
-	thread->registers.rdx = event->trap.value >> 32;
-	if (rdtscp)
-		thread->registers.rcx = event->trap.aux;
-	thread->registers.rip += rdtscp ? 3 : 2;
+	r = answer_trap(rep, thread);
+	if (r < 0)
+		return r;
 	thread->registers.orig_rax = (uint64_t)-1;
 	thread->stand = STAND_BOUNDARY;
 	return stop_set_registers(thread);

@@ -87,6 +87,8 @@ int replay_answer(struct thread *thread, int64_t result);
 int replay_call(struct replayer *rep, struct thread *thread);
 int replay_part(struct replayer *rep, struct thread *thread);
 int replay_map(struct replayer *rep, struct thread *thread);
+/* A byte of program text that the recorder replaced in the mapping that this event made (sandbox/entropy.h). */
+int replay_text(struct thread *thread, const struct event *event, const struct payload *payload);
 int replay_execute(struct replayer *rep, struct thread *thread);
 int replay_exec(struct replayer *rep, struct thread *thread);
 int replay_clone(struct replayer *rep, struct thread *thread);

@@ -337,7 +337,7 @@ def array(maximum, check):
 
 
 def is_payload(v):
-    return (isinstance(v, list) and len(v) == 4 and isinstance(v[0], int) and 0 <= v[0] <= 13 and
+    return (isinstance(v, list) and len(v) == 4 and isinstance(v[0], int) and 0 <= v[0] <= 14 and
             v[1] in (1, 2) and isinstance(v[2], int) and 0 <= v[2] <= U64 and
             isinstance(v[3], bytes))
 
@@ -380,7 +380,7 @@ KINDS = [
     ("signal", ("action", number(1)), ("synchronous", number(1)), ("siginfo", is_siginfo),
      ("mask", number(U64), "x")),
     ("sigreturn",),
-    ("trap", ("trap", number(1)), ("value", number(U64), "x"), ("aux", number(U32))),
+    ("trap", ("trap", number(2)), ("value", number(U64), "x"), ("aux", number(U32))),
     ("checkpoint", ("reason", number(3)), ("unit", number(U32)), ("last", number(1)),
      ("hash", is_digest), ("shift", number(52))),
     ("refused",),

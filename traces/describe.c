@@ -177,6 +177,8 @@ static void put_argument(struct text *text, const struct event *event, const str
 	}
 }
 
+static const char *const instructions[] = { "rdtsc", "rdtscp", "rdrand or rdseed" };
+
 static void put_call(struct text *text, const struct event *event)
 {
 	const struct row *row = syscall_row(event->nr), *own = syscall_resolve(event->nr, event->args);
@@ -295,8 +297,7 @@ static void put_kind(struct text *text, const struct event *event)
 		return;
 	case EVENT_SIGNAL: put_signal_event(text, event); return;
 	case EVENT_TRAP:
-		put(text, "%s = 0x%" PRIx64, event->trap.kind == TRAP_RDTSC ? "rdtsc" : "rdtscp",
-		    event->trap.value);
+		put(text, "%s = 0x%" PRIx64, instructions[event->trap.kind], event->trap.value);
 		return;
 	case EVENT_CHECKPOINT:
 		put(text, "checkpoint of unit %" PRIu32 ": %s", event->checkpoint.unit,

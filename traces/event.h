@@ -31,7 +31,7 @@ enum event_kind {
 	EVENT_EXIT = 5,	      /* a thread is gone */
 	EVENT_SIGNAL = 6,     /* a signal took effect on a thread */
 	EVENT_SIGRETURN = 7,  /* a handler returned */
-	EVENT_TRAP = 8,	      /* an instruction was answered (rdtsc, rdtscp) */
+	EVENT_TRAP = 8,	      /* an instruction was answered (rdtsc, rdtscp, rdrand, rdseed) */
 	EVENT_CHECKPOINT = 9, /* state was hashed */
 	EVENT_REFUSED = 10,   /* a call was answered with its row's errno and never executed */
 	EVENT_MEMORY = 11,    /* foreign write: bytes of a shared object that a call changed */
@@ -58,7 +58,8 @@ enum payload_source {
 	PAYLOAD_OBJECT = 11,	   /* MEMORY: address is an offset inside the shared object */
 	PAYLOAD_CHILD_SETTID = 12, /* CLONE: CHILD_SETTID word, in the child's memory */
 	PAYLOAD_TAGS = 13, /* CHECKPOINT: 8 bytes for each group of pages from `address` on (sandbox/tag.h) */
-	PAYLOAD_SOURCE_LAST = 13,
+	PAYLOAD_TEXT = 14, /* CALL of mmap: a byte of program text that was replaced (sandbox/entropy.h) */
+	PAYLOAD_SOURCE_LAST = 14,
 };
 enum direction { DIRECTION_IN = 1, DIRECTION_OUT = 2, DIRECTION_INOUT = 3 };
 
@@ -128,7 +129,7 @@ enum checkpoint_reason {
 	CHECKPOINT_INTERVAL = 3, /* a turn boundary past the checkpoint interval */
 };
 
-enum trap_kind { TRAP_RDTSC = 0, TRAP_RDTSCP = 1 };
+enum trap_kind { TRAP_RDTSC = 0, TRAP_RDTSCP = 1, TRAP_RANDOM = 2 /* RDRAND or RDSEED */ };
 
 enum sink_kind { SINK_STDOUT = 1, SINK_STDERR = 2, SINK_FILE = 3, SINK_SOCKET = 4 };
 

@@ -80,7 +80,7 @@ static const struct field event_fields[EVENT_KINDS][CBOR_KEYS] = {
 		[14] = BOOL(event, signal.synchronous),
 		[15] = OTHER(SIGINFO, event, signal.siginfo), [16] = U64(event, signal.mask) },
 	[EVENT_SIGRETURN] = { COMMON },
-	[EVENT_TRAP] = { COMMON, [13] = ENUM(event, trap.kind, TRAP_RDTSCP),
+	[EVENT_TRAP] = { COMMON, [13] = ENUM(event, trap.kind, TRAP_RANDOM),
 		[14] = U64(event, trap.value), [15] = U32(event, trap.aux) },
 	[EVENT_CHECKPOINT] = { COMMON,
 		[13] = ENUM(event, checkpoint.reason, CHECKPOINT_INTERVAL),
