@@ -20,7 +20,7 @@ CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
-.PHONY: all build deps demo test check format bench soak fuzz mutate cover clean help
+.PHONY: all build deps deps-compat demo test check compat format bench soak fuzz mutate cover clean help
 
 all: build
 
@@ -59,6 +59,15 @@ bench: deps
 	@$(MAKE) --no-print-directory build
 	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest python3 tests/bench/bench.py
 
+# What the programs of tests/compat/ need; no daemon is started when its package is installed.
+deps-compat:
+	@.ci/deps --no-start $(sort $(shell sed -n 's/^# packages //p' tests/compat/*.sh))
+
+compat: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest \
+		COMPAT_TABLE=$(CURDIR)/docs/COMPATIBILITY.md bash tests/compat/run.sh
+
 soak: deps
 	@$(MAKE) --no-print-directory build
 	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest bash tests/soak.sh $(SOAK_SECONDS)
@@ -90,6 +99,8 @@ help:
 	@echo 'make test     everything that CI runs: deps, build, all tests'
 	@echo 'make check    format, lint, layers, both compilers, all tests under sanitizers'
 	@echo 'make format   let clang-format write the sources'
+	@echo 'make compat   real programs: recorded, replayed COMPAT_REPLAYS=1 times, beside COMPAT_LOAD=0 busy loops'
+	@echo 'make deps-compat  install those programs'
 	@echo 'make bench    time of recording and replaying, against native'
 	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'
 	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'

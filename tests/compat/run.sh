@@ -1,0 +1,98 @@
+#!/bin/bash
+# run.sh [GROUP|NAME...]: runs real programs natively, recorded and replayed: all of them, those of a group,
+# or those named. Each NAME.sh beside this file is one program; it runs in an empty directory, and daemons
+# that it needs it starts and stops itself, so that the whole of it is one recording. Its head says, in lines
+# of `# KEYWORD VALUE`:
+#   group GROUP        which test runs it          needs PROGRAM...   skipped unless all are installed
+#   packages NAME...   Debian's names              version COMMAND    prints the version; the first line counts
+#   root yes           skipped for other users     output varies      native and recorded output may differ
+#   status N           exit status, default 0      refused NAME       a call that it needs and Sworn refuses
+# The first line below `#!` says what it does. COMPAT_REPLAYS is how often each trace is replayed (1), COMPAT_LOAD
+# how many busy loops run beside (0). COMPAT_TABLE names a file for the table of results.
+set -u
+
+COMPAT=$(dirname "$(realpath "$0")")
+export REPLAYS=${COMPAT_REPLAYS:-1}
+LIMIT=${LIMIT:-300}
+. "$COMPAT/../e2e/lib.sh"
+# Debian's programs, not what a user has built: the versions in the table are those.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TERM=dumb HOME=$RUN
+unset MAKEFLAGS MAKELEVEL MFLAGS DISPLAY
+
+# head_of FILE KEYWORD: the values of that keyword
+head_of()
+{
+	sed -n "/^#/!q; s/^# $2 //p" "$1"
+}
+
+# row FILE RECORD REPLAY: a line of the table
+row()
+{
+	local name version events refused
+
+	[ "${COMPAT_TABLE:-}" ] || return 0
+	name=$(basename "$1" .sh)
+	version=$(bash -c "$(head_of "$1" version)" 2>&1 < /dev/null | head -n 1 | grep -aoE '[0-9]+[0-9.]*[0-9][a-zA-Z0-9.+~-]*' | head -n 1)
+	events=$(sed -n 's/^ *events *//p' "$LOG/$name.verify" 2> /dev/null)
+	refused=$(sed -n 's/^sworn: refused: \([^ ]*\).*/\1/p' "$LOG/$name.recorded.err" 2> /dev/null | sort -u | paste -sd ' ')
+	printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$name" "$(sed -nE '2s/^# ([^ ]+: )?//p' "$1")" "$version" \
+		"$events" "$2" "$3" "$refused" >> "$COMPAT_TABLE.rows"
+}
+
+# try FILE: one program
+try()
+{
+	local file=$1 name options=() before=$failed skips=$skipped needs status refused
+
+	name=$(basename "$file" .sh)
+	read -ra needs <<< "$(head_of "$file" needs)"
+	have "$name" "${needs[@]}" || return 0
+	[ -z "$(head_of "$file" root)" ] || [ "$(id -u)" -eq 0 ] || {
+		skip "$name" "needs root"
+		return 0
+	}
+	status=$(head_of "$file" status)
+	refused=$(head_of "$file" refused)
+	[ -z "$status" ] || options+=(--status "$status")
+	[ -z "$refused$(head_of "$file" output)" ] || options+=(--no-native-compare)
+	check_program "$name" "${options[@]}" -- bash "$file"
+	if [ "$failed" -eq "$before" ] && [ "$refused" ] && ! grep -q "^sworn: refused: $refused " "$LOG/$name.recorded.err"; then
+		fail "$name" "expected that $refused is refused by name"
+	fi
+	if [ "$failed" -ne "$before" ]; then
+		row "$file" "FAILS" "see the log"
+	elif [ "$refused" ]; then
+		row "$file" "refuses $refused" "identical"
+	else
+		row "$file" "as native" "identical"
+	fi
+	[ "$skips" -ne "$skipped" ] || [ "$failed" -ne "$before" ] || rm -f "$TRACES/$name.sworn"
+}
+
+chosen=()
+for file in "$COMPAT"/*.sh; do
+	name=$(basename "$file" .sh)
+	[ "$name" != run ] || continue
+	[ $# -eq 0 ] || [[ " $* " = *" $name "* ]] || [[ " $* " = *" $(head_of "$file" group) "* ]] || continue
+	chosen+=("$file")
+done
+loops=()
+trap '[ ${#loops[@]} -eq 0 ] || kill -KILL "${loops[@]}"' EXIT
+for ((i = 0; i < ${COMPAT_LOAD:-0}; i++)); do
+	(while :; do :; done) &
+	loops+=($!)
+done
+[ -z "${COMPAT_TABLE:-}" ] || : > "$COMPAT_TABLE.rows"
+for file in "${chosen[@]}"; do
+	try "$file"
+done
+if [ "${COMPAT_TABLE:-}" ]; then
+	{
+		cat "$COMPAT/table.md"
+		echo '| name | what it does | version | events | recorded | replayed | calls refused on the way |'
+		echo '|---|---|---|---|---|---|---|'
+		cat "$COMPAT_TABLE.rows"
+	} > "$COMPAT_TABLE"
+	rm -f "$COMPAT_TABLE.rows"
+fi
+finish

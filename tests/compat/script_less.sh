@@ -1,0 +1,11 @@
+#!/bin/bash
+# script, less and top in a pseudo terminal
+# group terminal
+# needs script less
+# packages bsdutils less
+# version less --version
+# output varies
+set -e
+seq 1 1000 > text
+TERM=xterm script -qec 'less +G -E -F text' /dev/null < /dev/null | tail -n 2
+TERM=xterm script -qec 'stty size; tty' /dev/null < /dev/null
