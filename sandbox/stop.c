@@ -14,6 +14,13 @@
 #include "register.h"
 #include "tsc.h"
 
+#define FLAG_TRAP 0x100ULL
+#define PUSHF 0x9c
+#define POPF 0x9d
+#define IRET 0xcf
+#define OPERAND_16 0x66
+#define REX_W 0x48
+
 enum stop_kind stop_kind(int status)
 {
 	if (!WIFSTOPPED(status))
@@ -203,4 +210,71 @@ int stop_inject(struct thread *thread, bool trap, uint32_t nr, const uint64_t ar
 	if (r == 0)
 		r = run_to_trap(thread, &run);
 	return r < 0 ? r : restore(thread, &run, ret_result);
+}
+
+/* Whether the thread's next instruction loads its flags from memory, and from where. */
+static bool loads_flags(const struct thread *thread, const uint8_t code[2], uint64_t *ret_address)
+{
+	bool popf = code[0] == POPF || (code[0] == OPERAND_16 && code[1] == POPF);
+	bool iret = code[0] == REX_W && code[1] == IRET;
+
+	*ret_address = thread->registers.rsp + (iret ? 16 : 0);
+	return popf || iret;
+}
+
+/*
+ * Takes the step's own trap flag out of what the guest can see: from r11, where `syscall` keeps the flags; from memory
+ * that pushf wrote; from the flags themselves, as the kernel takes the flag for the guest's own once
+ * an instruction has been stepped that loads them.
+ */
+static int clean_step(struct thread *thread, const uint8_t code[2], bool entered)
+{
+	struct registers *registers = &thread->registers;
+	uint64_t flags, r11 = entered ? registers->r11 & ~FLAG_TRAP : registers->r11;
+	int r = 0;
+
+	if ((registers->eflags & FLAG_TRAP) || registers->r11 != r11) {
+		registers->eflags &= ~FLAG_TRAP;
+		registers->r11 = r11;
+		r = stop_set_registers(thread);
+	}
+	if (r < 0 || (code[0] != PUSHF && (code[0] != OPERAND_16 || code[1] != PUSHF)) ||
+	    guest_read(thread, registers->rsp, &flags, sizeof(flags)) != sizeof(flags) ||
+	    !(flags & FLAG_TRAP))
+		return r;
+	flags &= ~FLAG_TRAP;
+	return guest_write(thread, registers->rsp, &flags, sizeof(flags));
+}
+
+int stop_step(struct thread *thread, int *ret_status)
+{
+	bool own = thread->registers.eflags & FLAG_TRAP, trapped;
+	uint8_t code[2] = { 0 };
+	uint64_t address, flags = 0;
+	siginfo_t info;
+	int r;
+
+	guest_read(thread, thread->registers.rip, code, sizeof(code));
+	if (loads_flags(thread, code, &address) &&
+	    guest_read(thread, address, &flags, sizeof(flags)) == sizeof(flags))
+		own = flags & FLAG_TRAP;
+	r = stop_resume(thread, PTRACE_SINGLESTEP, 0);
+	if (r < 0)
+		return r;
+	do
+		r = stop_wait(thread, ret_status);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	if (stop_kind(*ret_status) == STOP_GONE)
+		return 1;
+	trapped = stop_kind(*ret_status) == STOP_SIGNAL && stop_signal(*ret_status) == SIGTRAP &&
+		  ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0 &&
+		  info.si_code == TRAP_TRACE;
+	r = stop_get_registers(thread);
+	if (!trapped)
+		code[0] = code[1] = 0; /* not executed */
+	if (r == 0 && !own)
+		r = clean_step(thread, code, stop_kind(*ret_status) == STOP_ENTRY);
+	return r < 0 ? r : !trapped;
 }

@@ -57,4 +57,8 @@ struct injection {
 int stop_inject_at(struct thread *thread, uint64_t address, const struct injection *injection,
 		   int64_t *ret_result);
 
+/* One instruction of a thread whose registers are read, which leaves no trace of having been stepped. 0 with the registers read
+ * again, 1 when another stop came (*ret_status), negative. */
+int stop_step(struct thread *thread, int *ret_status);
+
 #endif
