@@ -1,5 +1,5 @@
 #!/bin/bash
-# openssl: keys, a certificate, a TLS server and client, speed
+# openssl: keys, a certificate, a TLS server and client
 # group tools
 # needs openssl
 # packages openssl
@@ -13,5 +13,4 @@ for ((i = 0; i < 50; i++)); do
 	sleep 0.1
 done
 wait
-openssl speed -seconds 1 -bytes 16384 sha256 > speed.log 2>&1 && echo speed
 openssl dgst -sha512 key | wc -c
