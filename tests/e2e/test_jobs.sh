@@ -165,7 +165,7 @@ workers_of()
 
 killed()
 {
-	local status=0 pid victims=() before=none i program='BEGIN { for (i = 0; i < 40000000; i++) x += i; print x }'
+	local status=0 pid victims=() before=none i program='BEGIN { for (i = 0; i < 20000000; i++) x += i; print x }'
 
 	have killed awk ps || return
 	check_program killed -- bash -c "awk '$program' & awk '$program'; wait" || return
