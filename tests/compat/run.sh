@@ -18,6 +18,12 @@ LIMIT=${LIMIT:-300}
 # Debian's programs, not what a user has built: the versions in the table are those.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TERM=dumb HOME=$RUN
 unset MAKEFLAGS MAKELEVEL MFLAGS DISPLAY
+# Servers run as users of their own, in a directory of ours. Natively they have a network and processes of their own, as
+# in a recording: nothing of a run that fails half-way is left for the next one.
+chmod 755 "$WORK" && [ "${TMPDIR:-}" != "$WORK/tmp" ] || chmod 1777 "$TMPDIR"
+# shellcheck disable=SC2016 # for the shell inside
+[ "$(id -u)" -ne 0 ] ||
+	NATIVE=(unshare -n -p -f --kill-child --mount-proc sh -c 'ip link set lo up; "$@"; exit $?' sh)
 
 # head_of FILE KEYWORD: the values of that keyword
 head_of()

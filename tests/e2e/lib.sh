@@ -17,6 +17,7 @@ RUN=$WORK/run # every run of a program starts in this directory, emptied
 LOG=$WORK/log
 mkdir -p "$TRACES" "$RUN" "$LOG"
 passed=0 failed=0 skipped=0
+NATIVE=(env) # what native runs are started by
 
 pass()
 {
@@ -157,7 +158,7 @@ check_program()
 
 	if [ "$native" ]; then
 		fresh "$setup" || { fail "$name" "no directory to run it in" && return 1; }
-		(cd "$RUN" && exec "$@" > "$log.native" 2> "$log.native.err" < /dev/null) || status=$?
+		(cd "$RUN" && exec "${NATIVE[@]}" "$@" > "$log.native" 2> "$log.native.err" < /dev/null) || status=$?
 		[ "$status" -eq "$wanted" ] || {
 			complain "$name" "$trace" "native exit status $status, not $wanted" "$log.native.err"
 			return 1
