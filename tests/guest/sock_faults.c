@@ -228,6 +228,8 @@ static void waiting(void)
 	show("room for two events", epoll_wait(epoll, events, 8, 0));
 	show("room for none", epoll_wait(epoll, (struct epoll_event *)(void *)edge, 8, 0));
 	show("no descriptors", poll((struct pollfd *)(void *)(edge - 4), 2, 0));
+	/* of a set the kernel reads no more than the descriptor table is long */
+	expect(dup2(epoll, 999) == 999 && close(999) == 0);
 	show("no set",
 	     select(1000, (fd_set *)(void *)(edge - 8), NULL, NULL, &(struct timeval){ 0, 0 }));
 	show("no event", epoll_ctl(epoll, EPOLL_CTL_MOD, pair[0], (struct epoll_event *)(void *)edge));
