@@ -36,6 +36,12 @@ static int make_room(struct recorder *rec, struct thread *thread)
 
 int capture_range(struct recorder *rec, struct thread *thread, const struct range *range)
 {
+	return capture_range_in(rec, thread, thread, range);
+}
+
+int capture_range_in(struct recorder *rec, struct thread *thread, struct thread *witness,
+		     const struct range *range)
+{
 	struct capture *capture = &thread->record->capture;
 	uint64_t done = 0;
 
@@ -51,7 +57,7 @@ int capture_range(struct recorder *rec, struct thread *thread, const struct rang
 			want = (size_t)(range->length - done);
 		item.address = range->address + done;
 		item.offset = capture->length;
-		item.length = guest_read(thread, item.address, capture->bytes + capture->length, want);
+		item.length = guest_read(witness, item.address, capture->bytes + capture->length, want);
 		if (item.length == 0)
 			return 0;
 		r = item_add(capture, &item);

@@ -50,14 +50,14 @@ static uint64_t fingerprint(struct recorder *rec, const struct thread *except, c
 	return print;
 }
 
-int record_in_flight(struct recorder *rec, struct thread *thread)
+int record_in_flight(struct recorder *rec, struct thread *thread, struct thread *witness)
 {
 	struct event event;
 	int r = capture_flush(rec, thread);
 
 	for (size_t i = 0; r == 0 && i < thread->call.entry.count; i++) {
 		if (thread->call.entry.ranges[i].direction == DIRECTION_OUT)
-			r = capture_range(rec, thread, &thread->call.entry.ranges[i]);
+			r = capture_range_in(rec, thread, witness, &thread->call.entry.ranges[i]);
 	}
 	if (r < 0 || thread->record->capture.count == 0)
 		return r;
@@ -75,7 +75,20 @@ static int capture_in_flight(struct recorder *rec, const struct thread *except, 
 
 		if (!is_in_flight(t, except, space))
 			continue;
-		r = record_in_flight(rec, t);
+		r = record_in_flight(rec, t, t);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int record_copied(struct recorder *rec, const struct thread *parent, struct thread *child)
+{
+	for (struct thread *t = rec->guests.first; t; t = t->next) {
+		int r = 0;
+
+		if (t != parent && is_in_flight(t, parent, parent->process->space))
+			r = record_in_flight(rec, t, child);
 		if (r < 0)
 			return r;
 	}

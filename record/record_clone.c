@@ -154,6 +154,8 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 		r = 0;
 	if (r == 0)
 		r = capture_settid(rec, thread, child);
+	if (r == 0 && !(request.flags & CLONE_VM))
+		r = record_copied(rec, thread, child);
 	if (r < 0)
 		return r;
 	if (request.flags & CLONE_VFORK)

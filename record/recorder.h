@@ -179,13 +179,18 @@ int record_answer(struct recorder *rec, struct thread *thread, int64_t result);
 /* Hash of the process's state, after writing what calls in flight in its space have written so far. */
 int record_state(struct recorder *rec, struct thread *thread, const struct state_request *request,
 		 uint8_t ret_hash[DIGEST_BYTES]);
-/* Says what a call that is still in the kernel has written so far. */
-int record_in_flight(struct recorder *rec, struct thread *thread);
+/* Says what a call that is still in the kernel has written so far into the memory of `witness`. */
+int record_in_flight(struct recorder *rec, struct thread *thread, struct thread *witness);
+/* Before the event of a clone: the new process has a copy of what calls in flight had written by then. */
+int record_copied(struct recorder *rec, const struct thread *parent, struct thread *child);
 /* Writes a checkpoint of the thread's process. */
 int record_checkpoint(struct recorder *rec, struct thread *thread, enum checkpoint_reason reason);
 
 /* capture.c */
 int capture_range(struct recorder *rec, struct thread *thread, const struct range *range);
+/* The same, as the memory of `witness` has it. */
+int capture_range_in(struct recorder *rec, struct thread *thread, struct thread *witness,
+		     const struct range *range);
 int capture_bytes(struct recorder *rec, struct thread *thread, const struct payload *payload);
 /* Writes what was captured so far as a PART event (before another thread runs, or when it grew large). */
 int capture_flush(struct recorder *rec, struct thread *thread);

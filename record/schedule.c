@@ -369,7 +369,7 @@ static int wait_asleep(struct recorder *rec, struct thread *thread)
 				return 0;
 			}
 			if (thread->call.row->flags & ROW_EARLY) {
-				r = record_in_flight(rec, thread);
+				r = record_in_flight(rec, thread, thread);
 				if (r < 0)
 					return r;
 			}
