@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "../traces/error.h"
@@ -13,35 +14,36 @@
 #include "stop.h"
 
 #define CANDIDATES_MAX 32
-#define RARE_NS 2000000ULL /* a place not passed for so long is rare */
-#define SECOND_BEST_NS 20000ULL
-#define PASSES_MAX 100 /* then another place is tried */
-#define LOOK_NS 60000000ULL
-#define LOOKS_MAX 6
+#define QUICK_NS 3000000ULL    /* of the guest's own time that each place gets at first */
+#define PATIENT_NS 60000000ULL /* when no place came by in that */
+#define RARE_NS 20000ULL       /* between two passes: less, and replay has too many stops */
+#define PASSES_MAX 4	       /* too early ones, then the place is given up */
+#define TICK_US 1000
 #define NEAR_BYTES 64ULL
 #define FLAG_RF 0x10000ULL
 #define FLAG_TF 0x100ULL
 
 struct candidate {
-	uint64_t address, since_ns, gap_ns;
+	uint64_t address, since_ns;
 	unsigned int passes;
 };
 
 struct hunt {
 	struct thread *thread;
-	struct candidate candidates[CANDIDATES_MAX];
-	size_t count, next;
+	clockid_t clock; /* of the guest's process: what it takes is no matter of how busy the host is */
+	struct candidate candidates[CANDIDATES_MAX]; /* best first */
+	size_t count;
 	struct candidate *watched[DEBUGREG_MAX];
 	int status;
 };
 
 enum found { FOUND_PLACE = 0, FOUND_STOP = 1, FOUND_NOTHING = 2, FOUND_TIME = 3 };
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(const struct hunt *hunt)
 {
-	struct timespec now;
+	struct timespec now = { 0 };
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(hunt->clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 }
 
@@ -64,16 +66,7 @@ static int watch(struct hunt *hunt)
 	return debugreg_set(hunt->thread->tid, addresses, DEBUGREG_MAX);
 }
 
-static void take_next(struct hunt *hunt, size_t slot)
-{
-	hunt->watched[slot] = NULL;
-	if (hunt->next == hunt->count)
-		return;
-	hunt->watched[slot] = &hunt->candidates[hunt->next++];
-	hunt->watched[slot]->since_ns = now_ns();
-}
-
-/* Stops a thread that was not interrupted by anything else. */
+/* Stops a thread that was not stopped by anything else. Where it met a place first, the interruption is still to come. */
 static int interrupt(struct hunt *hunt)
 {
 	int r;
@@ -83,9 +76,7 @@ static int interrupt(struct hunt *hunt)
 	do
 		r = stop_wait(hunt->thread, &hunt->status);
 	while (r == -EINTR);
-	if (r < 0)
-		return r;
-	return stop_kind(hunt->status) == STOP_INTERRUPT ? FOUND_TIME : FOUND_STOP;
+	return r;
 }
 
 /* Lets the thread run to the next pass of a watched place: FOUND_PLACE with registers read, _STOP, or _TIME. */
@@ -95,92 +86,107 @@ static int run(struct hunt *hunt, uint64_t until_ns)
 
 	while (r == 0) {
 		r = stop_wait(hunt->thread, &hunt->status);
-		if (r == -EINTR) {
-			r = now_ns() < until_ns ? 0 : interrupt(hunt);
+		if (r == -EINTR && now_ns(hunt) < until_ns) {
+			r = 0;
 			continue;
 		}
+		if (r == -EINTR)
+			r = interrupt(hunt);
 		if (r < 0)
 			return r;
-		if (!debugreg_is_hit(hunt->thread->tid, hunt->status))
-			return stop_kind(hunt->status) == STOP_INTERRUPT ? FOUND_TIME : FOUND_STOP;
-		return stop_get_registers(hunt->thread);
+		if (debugreg_is_hit(hunt->thread->tid, hunt->status))
+			return stop_get_registers(hunt->thread);
+		if (stop_kind(hunt->status) != STOP_INTERRUPT)
+			return FOUND_STOP;
+		if (now_ns(hunt) >= until_ns)
+			return FOUND_TIME;
+		r = stop_resume(hunt->thread, PTRACE_CONT, 0);
 	}
 	return r;
 }
 
-/* FOUND_PLACE when the place that was passed is rare. */
-static int judge(struct hunt *hunt)
+/* Which of the watched places was passed just now, if that was long enough after the last time; else NULL. */
+static struct candidate *judge(struct hunt *hunt)
 {
-	uint64_t now = now_ns(), gap;
-	struct candidate *passed = NULL;
-	size_t slot = 0;
-
 	for (size_t i = 0; i < DEBUGREG_MAX; i++) {
-		if (hunt->watched[i] && hunt->watched[i]->address == hunt->thread->registers.rip) {
-			passed = hunt->watched[i];
-			slot = i;
-		}
+		struct candidate *c = hunt->watched[i];
+		uint64_t now = now_ns(hunt), gap;
+
+		if (!c || c->address != hunt->thread->registers.rip)
+			continue;
+		gap = now - c->since_ns;
+		c->since_ns = now;
+		if (gap >= RARE_NS)
+			return c;
+		if (++c->passes == PASSES_MAX)
+			hunt->watched[i] = NULL;
 	}
-	if (!passed)
-		return FOUND_NOTHING;
-	gap = now - passed->since_ns;
-	if (gap >= RARE_NS)
-		return FOUND_PLACE;
-	if (passed->passes > 0 && gap > passed->gap_ns)
-		passed->gap_ns = gap;
-	passed->since_ns = now;
-	if (++passed->passes < PASSES_MAX)
-		return FOUND_NOTHING;
-	take_next(hunt, slot);
-	return watch(hunt) < 0 ? SWORN_EGONE : FOUND_NOTHING;
+	return NULL;
 }
 
-static int look(struct hunt *hunt)
+/* Watches the best `count` places of those from `first` on. False when none is left. */
+static bool watch_from(struct hunt *hunt, struct candidate *first, size_t count)
 {
-	for (unsigned int looks = 0; looks < LOOKS_MAX; looks++) {
-		uint64_t until = now_ns() + LOOK_NS;
-		int r = FOUND_NOTHING;
+	bool some = false;
 
-		for (size_t i = 0; i < DEBUGREG_MAX; i++) {
-			if (!hunt->watched[i] || hunt->watched[i]->passes == 0)
-				take_next(hunt, i);
-		}
-		if (watch(hunt) < 0)
-			return SWORN_EGONE;
-		while (r == FOUND_NOTHING) {
-			if (!hunt->watched[0] && !hunt->watched[1] && !hunt->watched[2] &&
-			    !hunt->watched[3])
-				return FOUND_NOTHING;
+	for (size_t i = 0; i < DEBUGREG_MAX; i++) {
+		struct candidate *c = i < count ? first + i : NULL;
+
+		hunt->watched[i] = c && c->passes < PASSES_MAX ? c : NULL;
+		some |= hunt->watched[i] != NULL;
+		if (hunt->watched[i])
+			c->since_ns = now_ns(hunt);
+	}
+	return some;
+}
+
+/* Of a few places the best that is passed in time: once one was, only better ones are waited for, and then that one. */
+static int look_at(struct hunt *hunt, struct candidate *first, size_t count, uint64_t time_ns)
+{
+	struct candidate *found = NULL;
+	bool again = false;
+
+	while (count > 0 && watch_from(hunt, first, count)) {
+		uint64_t until = now_ns(hunt) + time_ns;
+		struct candidate *passed = NULL;
+		int r = FOUND_PLACE;
+
+		while (r == FOUND_PLACE && !passed) {
+			if (watch(hunt) < 0)
+				return SWORN_EGONE;
 			r = run(hunt, until);
-			if (r == FOUND_PLACE)
-				r = judge(hunt);
+			passed = r == FOUND_PLACE ? judge(hunt) : NULL;
 		}
-		if (r != FOUND_TIME)
+		if (r < 0 || r == FOUND_STOP)
 			return r;
+		if (passed && (passed == first || again))
+			return FOUND_PLACE;
+		if (!passed && (!found || again))
+			return FOUND_NOTHING;
+		again = !passed;
+		found = passed ? passed : found;
+		if (again)
+			first = found;
+		count = again ? 1 : (size_t)(found - first);
 	}
 	return FOUND_NOTHING;
 }
 
-/* No place is rare: the one that was passed most rarely, if it comes by once more. */
-static int second_best(struct hunt *hunt)
+static int look(struct hunt *hunt)
 {
-	struct candidate *best = NULL;
-	int r;
+	static const uint64_t times_ns[] = { QUICK_NS, PATIENT_NS };
 
-	for (size_t i = 0; i < hunt->count; i++) {
-		struct candidate *c = &hunt->candidates[i];
+	for (size_t i = 0; i < sizeof(times_ns) / sizeof(times_ns[0]); i++) {
+		for (size_t at = 0; at < hunt->count; at += DEBUGREG_MAX) {
+			size_t left = hunt->count - at;
+			int r = look_at(hunt, &hunt->candidates[at],
+					left < DEBUGREG_MAX ? left : DEBUGREG_MAX, times_ns[i]);
 
-		if (c->gap_ns >= SECOND_BEST_NS && (!best || c->gap_ns > best->gap_ns))
-			best = c;
+			if (r != FOUND_NOTHING)
+				return r;
+		}
 	}
-	if (!best)
-		return FOUND_NOTHING;
-	memset(hunt->watched, 0, sizeof(hunt->watched));
-	hunt->watched[0] = best;
-	if (watch(hunt) < 0)
-		return SWORN_EGONE;
-	r = run(hunt, now_ns() + LOOK_NS);
-	return r == FOUND_TIME ? FOUND_NOTHING : r;
+	return FOUND_NOTHING;
 }
 
 /* A breakpoint next to a tight loop makes every round of it slow: the processor checks what it fetches. */
@@ -189,28 +195,49 @@ static bool is_far(uint64_t address, uint64_t rip)
 	return address - rip + NEAR_BYTES > 2 * NEAR_BYTES;
 }
 
+/* Farthest up the stack first: those come by the most rarely. */
+static void collect(struct hunt *hunt)
+{
+	struct thread *thread = hunt->thread;
+	uint64_t addresses[CANDIDATES_MAX];
+	size_t count = landmark_collect(thread->tid, guest_memory(thread), &thread->registers,
+					addresses, CANDIDATES_MAX);
+
+	for (int far = 1; far >= 0; far--) {
+		for (size_t i = count; i-- > 0;) {
+			if (is_far(addresses[i], thread->registers.rip) == (far != 0))
+				hunt->candidates[hunt->count++].address = addresses[i];
+		}
+	}
+}
+
+/* look() with a recorder's ticker going faster. */
+static int look_ticking(struct hunt *hunt)
+{
+	struct itimerval fast = { { 0, TICK_US }, { 0, TICK_US } }, usual;
+	int r;
+
+	getitimer(ITIMER_REAL, &usual);
+	if (usual.it_interval.tv_usec > 0)
+		setitimer(ITIMER_REAL, &fast, NULL);
+	r = look(hunt);
+	setitimer(ITIMER_REAL, &usual, NULL);
+	return r;
+}
+
 int seek_choose(struct thread *thread, int *ret_status)
 {
 	const struct signal_disposition *trap = &thread->process->signals->actions[SIGTRAP - 1];
-	uint64_t addresses[CANDIDATES_MAX];
 	struct hunt hunt = { .thread = thread };
-	size_t count;
 	int r;
 
 	/* A forced SIGTRAP would change these. */
 	if ((thread->mask >> (SIGTRAP - 1) & 1) || trap->handler == (uint64_t)(uintptr_t)SIG_IGN)
 		return 2;
-	count = landmark_collect(thread->tid, guest_memory(thread), &thread->registers, addresses,
-				      CANDIDATES_MAX);
-	for (int far = 1; far >= 0; far--) {
-		for (size_t i = 0; i < count; i++) {
-			if (is_far(addresses[i], thread->registers.rip) == (far != 0))
-				hunt.candidates[hunt.count++].address = addresses[i];
-		}
-	}
-	r = look(&hunt);
-	if (r == FOUND_NOTHING)
-		r = second_best(&hunt);
+	if (clock_getcpuclockid(thread->process->leader, &hunt.clock) != 0)
+		return SWORN_EGONE;
+	collect(&hunt);
+	r = look_ticking(&hunt);
 	if (r == FOUND_STOP) {
 		*ret_status = hunt.status;
 		debugreg_set(thread->tid, NULL, 0);
@@ -241,8 +268,8 @@ static int is_there(const struct guests *guests, struct thread *thread,
 	return r < 0 ? r : memcmp(found, state, sizeof(found)) == 0 ? 1 : 2;
 }
 
-int seek_reach(const struct guests *guests, struct thread *thread, const struct registers *registers,
-	       const uint8_t *state, int *ret_status)
+int seek_reach(const struct guests *guests, struct thread *thread,
+	       const struct registers *registers, const uint8_t *state, int *ret_status)
 {
 	unsigned int hits = 0, states = 0;
 	int r = is_there(guests, thread, registers, state);

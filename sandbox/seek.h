@@ -15,7 +15,7 @@
 bool seek_same_registers(const struct registers *a, const struct registers *b);
 
 /*
- * Record: the thread was interrupted inside computation, its registers are read. Lets it run on, for half a second at
+ * Record: the thread was interrupted inside computation, its registers are read. Lets it run on, for a second of its own time at
  * most, to a place that it passes rarely. 0 when it stands there; 1 when another stop came first (*ret_status); 2 when
  * there is no such place, the thread stands somewhere near. Registers are read in any case but 1.
  */
