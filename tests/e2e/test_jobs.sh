@@ -138,28 +138,21 @@ forged()
 	done
 }
 
-# workers_of PID: the descendants of a replay that are Sworn's and as deep as those go
+# workers_of PID: the descendants of a replay that are Sworn's and have guests, or whose siblings do
 workers_of()
 {
 	ps -eo pid=,ppid=,comm= | awk -v root="$1" '
 		{ parent[$1] = $2; name[$1] = $3 }
 		END {
 			for (pid in parent) {
-				if (name[pid] != name[root])
-					continue
-				depth = 0
 				for (at = pid; at != root && at in parent; at = parent[at])
-					depth++
-				if (at != root)
-					continue
-				if (depth > deepest) {
-					deepest = depth
-					list = ""
-				}
-				if (depth == deepest)
-					list = list pid "\n"
+					;
+				if (at == root && name[pid] != name[root] && name[parent[pid]] == name[root])
+					crew[parent[parent[pid]]] = 1
 			}
-			printf "%s", list
+			for (pid in parent)
+				if (parent[pid] in crew && name[pid] == name[root])
+					print pid
 		}'
 }
 
