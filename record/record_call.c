@@ -194,6 +194,7 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return thread->call.row->family == FAMILY_CLONE ? record_clone_entry(thread) : 0;
 	}
 	own->turned = false;
+	own->told = 0;
 	r = guest_enter_call(thread);
 	if (r < 0)
 		return r;

@@ -6,6 +6,7 @@
 #include "recorder.h"
 
 #define SETTLE_TRIES_MAX 100
+#define TOLD_BYTES_MIN 16384
 
 static bool is_in_flight(const struct thread *thread, const struct thread *except,
 			 const struct space *space)
@@ -82,12 +83,34 @@ static int capture_in_flight(struct recorder *rec, const struct thread *except, 
 	return 0;
 }
 
+/* Long ranges are told once for each call, and then when they have changed: a program may fork a lot meanwhile. */
+static bool is_told(struct thread *thread, struct thread *witness)
+{
+	const struct range_list *entry = &thread->call.entry;
+	uint64_t print = 0, length = 0, told = thread->record->told;
+
+	for (size_t i = 0; i < entry->count; i++) {
+		if (entry->ranges[i].direction == DIRECTION_OUT)
+			length += entry->ranges[i].length;
+	}
+	if (length < TOLD_BYTES_MIN)
+		return false;
+	for (size_t i = 0; i < entry->count; i++) {
+		if (entry->ranges[i].direction == DIRECTION_OUT)
+			print = print_range(witness, &entry->ranges[i], print);
+	}
+	thread->record->told = print;
+	return told == print;
+}
+
 int record_copied(struct recorder *rec, const struct thread *parent, struct thread *child)
 {
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
 		int r = 0;
 
-		if (t != parent && is_in_flight(t, parent, parent->process->space))
+		if (t == parent || !is_in_flight(t, parent, parent->process->space))
+			continue;
+		if (!is_told(t, child))
 			r = record_in_flight(rec, t, child);
 		if (r < 0)
 			return r;

@@ -61,6 +61,7 @@ struct record_thread {
 	bool restarting; /* the call was interrupted and comes back by itself */
 	bool blocks;	 /* the call may sleep */
 	bool turned;	 /* the trace says that it stands at the entry of its call */
+	uint64_t told;	 /* hash of what the call had written when that was last told, 0 = never */
 	bool exiting;	 /* EVENT_EXIT was seen */
 	bool own_exit;	 /* it called exit or exit_group, or got a fatal signal */
 	bool uncertain;	 /* ran unobserved when it was killed */

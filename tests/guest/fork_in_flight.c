@@ -7,7 +7,7 @@
 #define ROUNDS 30
 
 static int bytes[2], messages[2];
-static char first[64], second[9000];
+static char first[64], second[90000];
 
 static void *reader(void *unused)
 {
