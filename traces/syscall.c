@@ -57,6 +57,8 @@
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY 1027
 #endif
+/* Rows need names of their own; the level is the other half of the key. */
+#define MCAST_MSFILTER_V6 MCAST_MSFILTER
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
