@@ -19,6 +19,7 @@ static const struct {
 	{ SWORN_EGONE, "the guest thread died while it was being handled" },
 	{ SWORN_ENOTRACE, "there is no such trace in the store" },
 	{ SWORN_EDEADLOCK, "every guest waits for another and nothing can wake one" },
+	{ SWORN_EOLDTABLE, "the trace is of an older call table, and some calls mean other bytes by now" },
 };
 
 const char *error_text(int error)

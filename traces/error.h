@@ -20,6 +20,7 @@ enum sworn_error {
 	SWORN_EGONE = -5011,	 /* the guest thread died while it was being handled */
 	SWORN_ENOTRACE = -5012,	 /* no such trace in the store */
 	SWORN_EDEADLOCK = -5013, /* every guest waits for another and nothing can wake one */
+	SWORN_EOLDTABLE = -5014, /* replay of a trace with an older syscall table did not come out */
 };
 
 /*

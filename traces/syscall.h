@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYSCALL_TABLE_VERSION 1
+#define SYSCALL_TABLE_VERSION 2
 
 enum treatment {
 	TREAT_UNKNOWN = 0, /* no row */

@@ -40,6 +40,7 @@ static void errors_have_the_codes_that_scripts_rely_on(void **state)
 	assert_int_equal(outcome_code(SWORN_EDIVERGED), 1);
 	assert_int_equal(outcome_code(SWORN_ENEEDSPMU), 3);
 	assert_int_equal(outcome_code(SWORN_EHOST), 3);
+	assert_int_equal(outcome_code(SWORN_EOLDTABLE), 3);
 	assert_int_equal(outcome_code(-EOVERFLOW), 3);
 	assert_int_equal(outcome_code(-EIO), 3);
 	assert_int_equal(outcome_code(SWORN_ENOTRACE), 4);
