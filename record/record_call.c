@@ -180,6 +180,27 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 	return SWORN_EFORMAT;
 }
 
+/* The thread has left the page: its call runs on the call page. None of these calls sleeps. */
+static int answer_vsyscall(struct recorder *rec, struct thread *thread)
+{
+	const struct call *call = &thread->call;
+	bool answered = false;
+	int64_t result;
+	int r = record_virtual(rec, thread, &answered);
+
+	if (r < 0 || answered)
+		return r;
+	r = stop_inject(thread, false, call->nr, call->args, &result);
+	if (r < 0)
+		return r;
+	thread->registers.rax = (uint64_t)result;
+	r = stop_set_registers(thread);
+	if (r < 0)
+		return r;
+	thread->record->in_call = true;
+	return record_return(rec, thread);
+}
+
 int record_entry(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
@@ -196,6 +217,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 	own->turned = false;
 	own->told = 0;
 	r = guest_enter_call(thread);
+	if (r == 0)
+		r = stop_leave_vsyscall(thread);
 	if (r < 0)
 		return r;
 	if (own->held_count > 0)
@@ -211,6 +234,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 	r = capture_inputs(rec, thread);
 	if (r < 0)
 		return r;
+	if (call_is_vsyscall(&thread->call))
+		return answer_vsyscall(rec, thread);
 	if (row->treatment == TREAT_SPECIAL)
 		return special_entry(rec, thread);
 	execute(thread);

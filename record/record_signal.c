@@ -434,9 +434,7 @@ int record_held(struct recorder *rec, struct thread *thread)
 
 	event.flags = CALL_RESTARTED;
 	event.result = thread->call.nr;
-	thread->registers.rip = thread->call.ip - 2;
-	thread->registers.rax = thread->call.nr;
-	thread->registers.orig_rax = (uint64_t)-1;
+	guest_rewind_call(thread);
 	r = stop_set_registers(thread);
 	if (r < 0)
 		return r;

@@ -196,7 +196,7 @@ static void follow_tls(struct thread *thread)
 
 static int play_restarted(struct thread *thread)
 {
-	thread->registers.rip = thread->call.ip - 2;
+	guest_rewind_call(thread);
 	return replay_answer(thread, thread->call.nr);
 }
 

@@ -112,7 +112,9 @@ int replay_to_stop(struct replayer *rep, struct thread *thread)
 	switch (stop_kind(status)) {
 	case STOP_ENTRY:
 		r = stop_get_registers(thread);
-		return r < 0 ? r : guest_enter_call(thread);
+		if (r == 0)
+			r = guest_enter_call(thread);
+		return r < 0 ? r : stop_leave_vsyscall(thread);
 	case STOP_SIGNAL:
 		r = stop_get_registers(thread);
 		thread->stand = STAND_FAULT;

@@ -395,6 +395,21 @@ int guest_enter_call(struct thread *thread)
 	return extent_entry(call->row, args, guest_read, thread, &call->entry);
 }
 
+void guest_rewind_call(struct thread *thread)
+{
+	const struct call *call = &thread->call;
+
+	if (call_is_vsyscall(call)) {
+		/* It came by a call instruction; the return address still lies below rsp. */
+		thread->registers.rip = call->ip;
+		thread->registers.rsp -= 8;
+	} else {
+		thread->registers.rip = call->ip - 2;
+	}
+	thread->registers.rax = call->nr;
+	thread->registers.orig_rax = (uint64_t)-1;
+}
+
 int guest_finish_call(struct thread *thread, int64_t result)
 {
 	struct call *call = &thread->call;

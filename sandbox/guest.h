@@ -65,6 +65,8 @@ enum stand {
 	STAND_GONE,
 };
 
+#define VSYSCALL_PAGE 0xffffffffff600000ULL
+
 /* One call in flight. */
 struct call {
 	const struct row *row; /* resolved; NULL for a number without a row */
@@ -78,6 +80,12 @@ struct call {
 	uint64_t frame;	      /* rsp at the entry: rt_sigreturn's frame */
 	struct ruling ruling; /* of the guest's own seccomp filters */
 };
+
+/* From the vsyscall page, which the kernel keeps at one address for programs older than the vDSO. */
+static inline bool call_is_vsyscall(const struct call *call)
+{
+	return call->ip >= VSYSCALL_PAGE && call->ip < VSYSCALL_PAGE + 4096;
+}
 
 enum run_state {
 	RUN_STOPPED, /* in a ptrace stop */
@@ -168,6 +176,9 @@ int guest_write(struct thread *thread, uint64_t address, const void *bytes, size
  * ranges) and sets stand to STAND_ENTRY. 0 or negative.
  */
 int guest_enter_call(struct thread *thread);
+
+/* Registers as before the call, which is to be made again: rip at the instruction, rax its number. */
+void guest_rewind_call(struct thread *thread);
 
 /* Effects of a finished call that both models follow from the same facts: mprotect, munmap, rt_sigaction,
  * rt_sigprocmask, sigaltstack, set_tid_address, set_robust_list, prctl. For a successful call only. */

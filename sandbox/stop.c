@@ -152,6 +152,29 @@ static int run_to_return(struct thread *thread, uint64_t after, struct registers
 	}
 }
 
+int stop_leave_vsyscall(struct thread *thread)
+{
+	int status, r;
+
+	if (!call_is_vsyscall(&thread->call))
+		return 0;
+	thread->registers.orig_rax = (uint64_t)-1;
+	thread->registers.rax = (uint64_t)-ENOSYS;
+	r = stop_set_registers(thread);
+	if (r < 0)
+		return r;
+	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
+		return SWORN_EGONE;
+	r = stop_resume(thread, PTRACE_CONT, 0);
+	if (r < 0 || (r = wait_uninterrupted(thread, &status)) < 0)
+		return r;
+	if (stop_kind(status) == STOP_EXIT || stop_kind(status) == STOP_GONE) {
+		thread->stop_status = status;
+		return SWORN_EGONE;
+	}
+	return stop_get_registers(thread);
+}
+
 static struct registers injected(const struct thread *thread, uint64_t address,
 				 const struct injection *injection)
 {

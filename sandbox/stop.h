@@ -49,6 +49,14 @@ int stop_set_registers(struct thread *thread);
 int stop_inject(struct thread *thread, bool trap, uint32_t nr, const uint64_t args[6],
 		int64_t *ret_result);
 
+/*
+ * At a STOP_ENTRY of a call from the vsyscall page: cancels it and lets the thread return to its caller, where it
+ * stops again before it has executed anything. Registers are read anew, rax is -ENOSYS. The kernel emulates these
+ * calls in a page fault: they have no stop at their return, and it kills a thread whose rip was moved at their
+ * entry. At any other stop it does nothing. 0 or SWORN_EGONE.
+ */
+int stop_leave_vsyscall(struct thread *thread);
+
 struct injection {
 	uint32_t nr;
 	uint64_t args[6];
