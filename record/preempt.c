@@ -148,7 +148,7 @@ static int cut_at(struct recorder *rec, struct thread *thread, enum turn_end kin
 	own->computing = false;
 	own->no_event = false;
 	schedule_end_turn(rec, thread);
-	return own->held_count > 0 ? record_held_here(rec, thread) : 0;
+	return record_holds(own) ? record_held_here(rec, thread) : 0;
 }
 
 /* The thread is no spin: to where its state can name the point. 0 when cut, 1 when another stop came, 2 when not. */
@@ -220,9 +220,9 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 	if (r < 0 || thread->run != RUN_USER)
 		return r;
 	shared = keeps_others_waiting(rec, thread);
-	if ((shared || own->held_count > 0) && schedule_now_ns() < own->next_look_ns)
+	if ((shared || record_holds(own)) && schedule_now_ns() < own->next_look_ns)
 		return 0;
-	if (!shared && own->held_count == 0 && !schedule_others_ready(rec, thread))
+	if (!shared && !record_holds(own) && !schedule_others_ready(rec, thread))
 		return 0;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) < 0)
 		return 0;
@@ -236,7 +236,7 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 		thread->stop_status = status;
 		return 0;
 	}
-	if (!shared && own->held_count == 0) {
+	if (!shared && !record_holds(own)) {
 		float_away(rec, thread);
 		return 0;
 	}

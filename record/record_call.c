@@ -221,7 +221,7 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		r = stop_leave_vsyscall(thread);
 	if (r < 0)
 		return r;
-	if (own->held_count > 0)
+	if (record_holds(own))
 		return record_held(rec, thread);
 	if (thread->call.ruling.kind != RULING_RUN)
 		return record_filtered(rec, thread);

@@ -230,7 +230,7 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	r = capture_range(rec, thread, &range);
 	if (r == 0)
 		r = capture_emit(rec, thread, event);
-	return r == 0 && own->held_count > 0 && !own->held_raised ? raise_held(thread) : r;
+	return r == 0 && record_holds(own) ? raise_held(thread) : r;
 }
 
 /* The first process of a pid namespace, which signals only end where it handles them or an instruction raises them
@@ -272,24 +272,23 @@ static int hold(struct recorder *rec, struct thread *thread, const struct event 
 	struct record_thread *own = thread->record;
 	int signal = signal_number(event->signal.siginfo);
 	struct held_signal *held = &own->held[own->held_count];
+	uint64_t now = schedule_now_ns();
+	bool again = false;
 
 	own->no_event = true;
 	schedule_resume(thread, PTRACE_CONT, 0);
-	for (unsigned int i = 0; i < own->held_count; i++) {
-		uint64_t now = schedule_now_ns();
-
-		if (own->held[i].signal != signal || signal >= FIRST_REALTIME_SIGNAL)
-			continue;
-		return now < own->next_look_ns || now - own->resumed_ns < HOLD_NS
-			       ? 0
-			       : preempt_here(rec, thread);
+	for (unsigned int i = 0; i < own->held_count; i++)
+		again = again || own->held[i].signal == signal;
+	if (!again || signal >= FIRST_REALTIME_SIGNAL) {
+		if (own->held_count == HELD_SIGNALS_MAX)
+			return SWORN_ELIMIT;
+		held->signal = signal;
+		memcpy(held->siginfo, event->signal.siginfo, SIGINFO_BYTES);
+		own->held_count++;
 	}
-	if (own->held_count == HELD_SIGNALS_MAX)
-		return SWORN_ELIMIT;
-	held->signal = signal;
-	memcpy(held->siginfo, event->signal.siginfo, SIGINFO_BYTES);
-	own->held_count++;
-	return 0;
+	return !again || now < own->next_look_ns || now - own->resumed_ns < HOLD_NS
+		       ? 0
+		       : preempt_here(rec, thread);
 }
 
 /* The signal came inside computation and nothing says where that is: a handler waits for the next
@@ -387,7 +386,8 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 	siginfo_t info;
 	int r;
 
-	if (own->held_raised && own->held[0].signal == signal && thread->stand == STAND_BOUNDARY) {
+	if (own->held_raised && own->held[0].signal == signal &&
+	    (thread->stand == STAND_BOUNDARY || own->in_call)) {
 		memcpy(&info, own->held[0].siginfo, sizeof(info));
 		if (ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info) < 0)
 			return SWORN_EGONE;

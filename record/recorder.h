@@ -87,6 +87,12 @@ struct record_thread {
 	struct guest_schedule schedule;
 };
 
+/* A held signal still has to be raised. One that was may stay pending: a handler's mask can block it. */
+static inline bool record_holds(const struct record_thread *own)
+{
+	return own->held_count > 0 && !own->held_raised;
+}
+
 #define MAPPED_FILES_WORDS 1024
 
 /* Content that more than one may change at once: a file mapped shared and writable, or written by calls while it is
