@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "../sandbox/descriptor.h"
+#include "../sandbox/domain.h"
 #include "../traces/error.h"
 #include "recorder.h"
 
@@ -80,6 +81,34 @@ static bool wants_large_pages(const struct call *call)
 	}
 }
 
+static bool overlaps_call_page(uint64_t at, uint64_t length)
+{
+	return at < CALL_PAGE + CALL_PAGE_BYTES && (at >= CALL_PAGE || length > CALL_PAGE - at);
+}
+
+/* The call page is the recorder's: no guest may move, replace or protect it. */
+static bool is_on_call_page(const struct call *call)
+{
+	uint64_t at = call->args[0], length = call->args[1];
+
+	switch (call->nr) {
+	case SYS_mmap:
+		if (!(call->args[3] & MAP_FIXED))
+			return false;
+		break;
+	case SYS_mremap:
+		if ((call->args[3] & MREMAP_FIXED) && overlaps_call_page(call->args[4], call->args[2]))
+			return true;
+		break;
+	case SYS_shmat: return (call->args[2] & SHM_REMAP) && overlaps_call_page(call->args[1], UINT32_MAX);
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_madvise: break;
+	default: return false;
+	}
+	return overlaps_call_page(at, length);
+}
+
 /* Why a call is refused whose row does not say so: the reason and *ret_error, or NULL. */
 static const char *find_refusal(const struct recorder *rec, const struct thread *thread, int *ret_error)
 {
@@ -94,6 +123,10 @@ static const char *find_refusal(const struct recorder *rec, const struct thread 
 	if (foreign_is_nowhere(rec, thread)) {
 		*ret_error = EPERM;
 		return "the other process computes, and nothing says where its memory would change";
+	}
+	if (is_on_call_page(&thread->call)) {
+		*ret_error = ENOMEM;
+		return "one page of the address space is the recorder's";
 	}
 	if (wants_large_pages(&thread->call)) {
 		*ret_error = ENOMEM;
