@@ -67,7 +67,7 @@ static int kill_process(struct thread *thread)
 
 static int answer_with_signal(struct recorder *rec, struct thread *thread)
 {
-	struct record_thread *own = thread->record;
+	uint8_t *siginfo;
 	int64_t result = guest_filtered(thread);
 	int r;
 
@@ -77,10 +77,10 @@ static int answer_with_signal(struct recorder *rec, struct thread *thread)
 		if (r < 0)
 			return r;
 	}
-	memmove(own->held + 1, own->held, own->held_count * sizeof(own->held[0]));
-	own->held[0].signal = SIGSYS;
-	guest_filtered_siginfo(thread, own->held[0].siginfo);
-	own->held_count++;
+	siginfo = record_hold_first(thread, SIGSYS);
+	if (!siginfo)
+		return SWORN_ELIMIT;
+	guest_filtered_siginfo(thread, siginfo);
 	r = record_answer(rec, thread, result);
 	return r < 0 ? r : record_held_here(rec, thread);
 }

@@ -16,6 +16,7 @@
 
 #define RED_ZONE_BYTES 128
 #define FRAME_BYTES_MAX 65536
+#define FLAG_TF 0x100ULL
 #define FIRST_REALTIME_SIGNAL 32
 #define UNREADABLE_FRAME (SIGNALS + 1)
 #define HOLD_NS 50000000ULL	   /* before a held signal makes us look for a spin */
@@ -51,6 +52,32 @@ static int undo_forced(struct thread *thread, int signal)
 	bool ignored = action->handler == (uint64_t)(uintptr_t)SIG_IGN;
 
 	return blocked || ignored ? record_signal_default(thread, signal) : 0;
+}
+
+uint8_t *record_hold_first(struct thread *thread, int signal)
+{
+	struct record_thread *own = thread->record;
+
+	if (own->held_count == HELD_SIGNALS_MAX)
+		return NULL;
+	memmove(own->held + 1, own->held, own->held_count * sizeof(own->held[0]));
+	own->held[0].signal = signal;
+	own->held_count++;
+	return own->held[0].siginfo;
+}
+
+/* A guest that steps itself gets its SIGTRAP after the instruction, which never ran here. */
+static int raise_step(struct recorder *rec, struct thread *thread)
+{
+	siginfo_t info = { .si_signo = SIGTRAP, .si_code = TRAP_TRACE };
+	uint8_t *siginfo = record_hold_first(thread, SIGTRAP);
+
+	if (!siginfo)
+		return SWORN_ELIMIT;
+	info.si_addr = (void *)(uintptr_t)thread->registers.rip; /* NOLINT(performance-no-int-to-ptr) */
+	memcpy(siginfo, &info, SIGINFO_BYTES);
+	rec->claimed |= signal_bit(SIGTRAP);
+	return record_held_here(rec, thread);
 }
 
 /* Answers the instruction at which the thread stands, if it is one that traps (PR_SET_TSC, entropy.h). */
@@ -97,6 +124,8 @@ static int take_trap(struct recorder *rec, struct thread *thread)
 	thread->stand = STAND_BOUNDARY;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	r = record_event(rec, &event);
+	if (r == 0 && (thread->registers.eflags & FLAG_TF))
+		r = raise_step(rec, thread);
 	return r < 0 ? r : 1;
 }
 

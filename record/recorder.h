@@ -255,6 +255,8 @@ int record_gone(struct recorder *rec, struct thread *thread, int status);
 int record_detached(struct recorder *rec);
 int record_signal(struct recorder *rec, struct thread *thread, int signal);
 int record_sigreturn(struct recorder *rec, struct thread *thread);
+/* Puts `signal` before all that are held; its siginfo is the caller's to fill. NULL at the limit. */
+uint8_t *record_hold_first(struct thread *thread, int signal);
 /* The thread stands at its turn's end, cut inside computation: its held signal comes there. */
 int record_held_here(struct recorder *rec, struct thread *thread);
 int record_held(struct recorder *rec, struct thread *thread);

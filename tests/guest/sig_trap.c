@@ -25,8 +25,10 @@ static void stepped(int number, siginfo_t *info, void *context)
 	greg_t *saved = ((ucontext_t *)context)->uc_mcontext.gregs;
 
 	expect(number == SIGTRAP);
-	if (count++ == 0)
+	if (count++ == 0) {
 		code_seen = info->si_code;
+		first_ip = saved[REG_RIP];
+	}
 	expect(saved[REG_EFL] & TRAP_FLAG);
 	if (count == 5)
 		saved[REG_EFL] &= ~(greg_t)TRAP_FLAG;
@@ -103,6 +105,30 @@ static void steps_over_call(void)
 	say("with a call: %d steps\n", (int)count);
 }
 
+/* Reading the time stamp counter is one step, like any other instruction. */
+static void steps_over_counter(void)
+{
+	unsigned int left = 0;
+	greg_t after = 0;
+
+	on(SIGTRAP, stepped, 0);
+	__asm__ volatile("leaq 1f(%%rip), %%rax\n"
+			 "movq %%rax, %1\n"
+			 "pushfq\n"
+			 "orq $0x100, (%%rsp)\n"
+			 "popfq\n"
+			 "rdtsc\n"
+			 "1: incl %0\n"
+			 "rdtsc\n"
+			 "incl %0\n"
+			 "incl %0\n"
+			 "incl %0\n"
+			 : "+m"(left), "=m"(after)::"rax", "rdx", "cc", "memory");
+	expect(left == 4);
+	say("with rdtsc: %d steps, code %d, the first after it: %d\n", (int)count, (int)code_seen,
+	    first_ip == after);
+}
+
 static void attempt(const char *what, int signal_number, int blocked, void (*work)(void))
 {
 	pid_t pid = fork();
@@ -175,6 +201,7 @@ int main(void)
 	traps();
 	steps();
 	steps_over_call();
+	steps_over_counter();
 	for (int blocked = 0; blocked < 2; blocked++) {
 		attempt("int3", SIGTRAP, blocked, breakpoint);
 		attempt("icebp", SIGTRAP, blocked, icebp);
