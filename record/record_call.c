@@ -100,7 +100,8 @@ static bool is_on_call_page(const struct call *call)
 		if ((call->args[3] & MREMAP_FIXED) && overlaps_call_page(call->args[4], call->args[2]))
 			return true;
 		break;
-	case SYS_shmat: return (call->args[2] & SHM_REMAP) && overlaps_call_page(call->args[1], UINT32_MAX);
+	case SYS_shmat:
+		return (call->args[2] & SHM_REMAP) && overlaps_call_page(call->args[1], UINT32_MAX);
 	case SYS_munmap:
 	case SYS_mprotect:
 	case SYS_madvise: break;
