@@ -187,6 +187,7 @@ static int special_entry(struct recorder *rec, struct thread *thread)
 		r = is_unborn(thread) ? 0 : record_checkpoint(rec, thread, CHECKPOINT_EXEC);
 		if (r < 0)
 			return r;
+		record_note_robust(thread);
 		execute(thread);
 		thread->record->blocks = thread->process->threads_count > 1 ||
 					 thread->tid != thread->process->leader;

@@ -296,6 +296,7 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 	struct process *process = thread->process;
 	bool first = process->space->table.count == 0;
 	struct event event = record_call_event(thread, EVENT_EXEC);
+	struct memory_left left;
 	struct rlimit limit;
 	char link[64];
 	ssize_t n;
@@ -310,6 +311,7 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 			thread->record->capture.items[i].address = 0;
 	}
 	r = end_siblings(rec, thread);
+	left = record_memory_left(rec, thread);
 	if (r == 0 && !first)
 		r = guest_exec(&rec->guests, thread);
 	if (r < 0)
@@ -346,5 +348,7 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 	event.vector = vector;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	r = capture_emit(rec, thread, &event);
+	if (r == 0)
+		r = record_left_words(rec, thread, &left);
 	return r < 0 ? r : record_checkpoint(rec, thread, CHECKPOINT_IMAGE);
 }

@@ -45,12 +45,19 @@ static void add_word(struct thread *thread, uint64_t address)
 	}
 }
 
-/* Where the kernel will write when a thread dies: the words of its robust futex list (get_robust_list(2)). */
-static void note_robust(struct thread *thread)
+static void forget_robust(struct record_thread *own)
+{
+	free(own->robust_words);
+	own->robust_words = NULL;
+	own->robust_count = 0;
+}
+
+void record_note_robust(struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 	uint64_t head[3], entry;
 
+	forget_robust(own);
 	if (!thread->robust_list ||
 	    guest_read(thread, thread->robust_list, head, sizeof(head)) != sizeof(head))
 		return;
@@ -116,6 +123,45 @@ static struct thread *another_of_space(const struct recorder *rec, const struct 
 			return t;
 	}
 	return NULL;
+}
+
+/* A word of memory that a thread has left and the witness still uses. */
+static int emit_left_word(struct recorder *rec, struct thread *witness, uint64_t address)
+{
+	struct event event = { .kind = EVENT_MEMORY, .memory.target = witness->number };
+	uint32_t value;
+	struct payload payload = { PAYLOAD_OBJECT, DIRECTION_OUT, address, sizeof(value),
+				   (uint8_t *)&value };
+
+	event.payloads = &payload;
+	event.payloads_count = 1;
+	return guest_read(witness, address, &value, sizeof(value)) == sizeof(value)
+		       ? record_event(rec, &event)
+		       : 0;
+}
+
+struct memory_left record_memory_left(const struct recorder *rec, const struct thread *thread)
+{
+	return (struct memory_left){ another_of_space(rec, thread), thread->clear_tid };
+}
+
+int record_left_words(struct recorder *rec, struct thread *thread, const struct memory_left *left)
+{
+	struct record_thread *own = thread->record;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < own->robust_count; i++) {
+		const struct robust_word *word = &own->robust_words[i];
+
+		if (word->object)
+			r = emit_shared_word(rec, word);
+		else if (left->witness)
+			r = emit_left_word(rec, left->witness, word->address);
+	}
+	forget_robust(own);
+	if (r == 0 && left->witness && left->clear_tid)
+		r = emit_left_word(rec, left->witness, left->clear_tid);
+	return r;
 }
 
 /* What the kernel wrote into memory that lives on: the CLEARTID word and the robust words. */
@@ -279,7 +325,7 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		if (r < 0)
 			return r;
 	}
-	note_robust(thread);
+	record_note_robust(thread);
 	own->exiting = true;
 	process->status = (uint32_t)status;
 	if (stop_resume(thread, PTRACE_CONT, 0) < 0)

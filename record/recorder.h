@@ -251,6 +251,17 @@ int record_clone_return(struct thread *thread);
 int record_exit_entry(struct recorder *rec, struct thread *thread);
 int record_exit_stop(struct recorder *rec, struct thread *thread);
 int record_gone(struct recorder *rec, struct thread *thread, int status);
+/* Notes where the kernel will write when the thread dies or execs: the words of its robust futex list
+ * (get_robust_list(2)). Nothing is noted when memory is short. */
+void record_note_robust(struct thread *thread);
+/* What an exec leaves behind: a thread that still uses the old memory, borrowed, or NULL, and the CLEARTID word. */
+struct memory_left {
+	struct thread *witness;
+	uint64_t clear_tid;
+};
+struct memory_left record_memory_left(const struct recorder *rec, const struct thread *thread);
+/* After the exec: tells those who see that memory what the kernel wrote (MEMORY events). 0 or negative. */
+int record_left_words(struct recorder *rec, struct thread *thread, const struct memory_left *left);
 /* Takes in the end of guests that were let go to die, which no stop tells. 0 or negative. */
 int record_detached(struct recorder *rec);
 int record_signal(struct recorder *rec, struct thread *thread, int signal);

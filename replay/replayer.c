@@ -315,7 +315,11 @@ static bool is_mine(struct replayer *rep, struct thread *thread)
 
 	switch (event->kind) {
 	case EVENT_EXEC: return crew_claims(rep->crew, rep->guests.units_count + 1);
-	case EVENT_MEMORY: return crew_has_object(rep->crew, event->memory.object);
+	case EVENT_MEMORY:
+		if (event->memory.object != 0)
+			return crew_has_object(rep->crew, event->memory.object);
+		thread = guest_by_number(&rep->guests, event->memory.target);
+		break;
 	case EVENT_END: return false;
 	case EVENT_TURN:
 		if (!thread)
