@@ -55,11 +55,18 @@ int replay_blob(struct replayer *rep, const struct mapping *mapping, struct aren
 	return r < 0 ? r : arena_commit(rep->guests.arena, mapping->digest, ret);
 }
 
+/* Of a file mapping, from its start: the pages that have content. */
+static uint64_t content_bytes(const struct mapping *m)
+{
+	uint64_t content = page_up(m->length), have = content > m->offset ? content - m->offset : 0;
+
+	return have < m->end - m->start ? have : m->end - m->start;
+}
+
 /* Maps the part that has content from `fd`, and what lies behind the content's end so that it faults. */
 static int place_file(struct thread *thread, const struct mapping *m, int fd, uint64_t base)
 {
-	uint64_t content = page_up(m->length), have = content > m->offset ? content - m->offset : 0;
-	uint64_t split = have < m->end - m->start ? m->start + have : m->end;
+	uint64_t split = m->start + content_bytes(m);
 	uint64_t flags = MAP_FIXED | (m->flags & MAP_NORESERVE) |
 			 (fd == STUB_OBJECT_FD && (m->flags & MAP_SHARED) ? MAP_SHARED : MAP_PRIVATE);
 	int r = 0;
@@ -184,24 +191,88 @@ static int replace_tail(struct replayer *rep, struct thread *thread, uint64_t fr
 	return 0;
 }
 
+static int unmap_range(struct thread *thread, uint64_t start, uint64_t end)
+{
+	int64_t ignored;
+
+	if (start >= end)
+		return 0;
+	return stop_inject(thread, true, SYS_munmap, (uint64_t[6]){ start, end - start }, &ignored);
+}
+
+/* Moves what the guest's kernel has as one mapping and ours as several: what lies behind a file's end is apart, and is
+ * made anew, since nobody can have written there. */
+static int move_pieces(struct replayer *rep, struct thread *thread, uint64_t keep, uint64_t to)
+{
+	const uint64_t *args = thread->call.args;
+	uint64_t flags = MREMAP_MAYMOVE | MREMAP_FIXED | (args[3] & MREMAP_DONTUNMAP);
+	int r = 0;
+
+	for (uint64_t from = args[0], end; r == 0 && from < args[0] + keep; from = end) {
+		const struct mapping *m = mapping_find(&thread->process->space->table, from);
+		uint64_t target = to + (from - args[0]), content;
+		struct mapping piece;
+		int64_t result;
+
+		if (!m)
+			return SWORN_EREFUSED;
+		content = m->start + content_bytes(m);
+		end = m->end < args[0] + keep ? m->end : args[0] + keep;
+		if (m->backing == BACKING_ANON || from < content) {
+			if (m->backing != BACKING_ANON && content < end)
+				end = content;
+			r = stop_inject(thread, true, SYS_mremap,
+					(uint64_t[6]){ from, end - from, end - from, flags, target },
+					&result);
+			if (r == 0 && result != (int64_t)target)
+				r = diverge_number(rep, "result", target, (uint64_t)result);
+			continue;
+		}
+		piece = *m;
+		piece.offset += from - m->start;
+		piece.start = target;
+		piece.end = target + (end - from);
+		r = replay_place(rep, thread, &piece);
+		if (r == 0 && !(flags & MREMAP_DONTUNMAP))
+			r = unmap_range(thread, from, end);
+	}
+	return r;
+}
+
+static int move_whole(struct replayer *rep, struct thread *thread, uint64_t to)
+{
+	const uint64_t *args = thread->call.args;
+	uint64_t flags = to == args[0] ? args[3] & MREMAP_DONTUNMAP
+				       : MREMAP_MAYMOVE | MREMAP_FIXED | (args[3] & MREMAP_DONTUNMAP);
+	int64_t result;
+	int r = stop_inject(thread, true, SYS_mremap,
+			    (uint64_t[6]){ args[0], page_up(args[1]), page_up(args[2]), flags, to },
+			    &result);
+
+	if (r < 0)
+		return r;
+	return result == (int64_t)to ? 0 : diverge_number(rep, "result", to, (uint64_t)result);
+}
+
 static int play_mremap(struct replayer *rep, struct thread *thread)
 {
 	const uint64_t *args = thread->call.args;
 	uint64_t to = (uint64_t)rep->event->result, old = page_up(args[1]), length = page_up(args[2]);
-	uint64_t flags = to == args[0] ? args[3] & MREMAP_DONTUNMAP
-				       : MREMAP_MAYMOVE | MREMAP_FIXED | (args[3] & MREMAP_DONTUNMAP);
-	int64_t result;
-	int r;
+	const struct mapping *m = mapping_find(&thread->process->space->table, args[0]);
+	int r = 0;
 
 	if (!is_placeable(to, to + length) || !is_placeable(args[0], args[0] + (old ? old : 4096)))
 		return SWORN_EREFUSED;
-	r = stop_inject(thread, true, SYS_mremap, (uint64_t[6]){ args[0], old, length, flags, to },
-			&result);
-	if (r < 0)
-		return r;
-	if (result != (int64_t)to)
-		return diverge_number(rep, "result", to, (uint64_t)result);
-	r = guest_mremap(thread, to);
+	if (m && m->backing != BACKING_ANON && old > 0) {
+		if (to != args[0])
+			r = move_pieces(rep, thread, old < length ? old : length, to);
+		if (r == 0)
+			r = unmap_range(thread, args[0] + length, args[0] + old);
+	} else {
+		r = move_whole(rep, thread, to);
+	}
+	if (r == 0)
+		r = guest_mremap(thread, to);
 	return r < 0 || length <= old ? r : replace_tail(rep, thread, to + old, to + length);
 }
 
