@@ -352,6 +352,12 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 		if (r < 0)
 			return r;
 	}
+	if (result == -EINVAL && thread->call.nr == SYS_madvise &&
+	    (int)thread->call.args[2] == MADV_DONTNEED) {
+		r = foreign_dropped(rec, thread);
+		if (r < 0)
+			return r;
+	}
 	if (rec->random_devices && result > 0) {
 		r = record_random_read(rec, thread, result);
 		if (r < 0)

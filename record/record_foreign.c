@@ -1,8 +1,11 @@
 /* Guests that write into each other's memory, or their own, by other means than their instructions. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -11,6 +14,7 @@
 #include "recorder.h"
 
 #define CHUNK_BYTES 65536
+#define PAGE_BYTES 4096ULL
 
 /* Any thread of the process that guests know as `pid`, or the thread itself. */
 static struct thread *find_target(const struct recorder *rec, uint32_t pid)
@@ -48,6 +52,46 @@ static int emit(struct recorder *rec, struct thread *writer, struct thread *targ
 			return r;
 	}
 	return 0;
+}
+
+/* How far madvise came before it failed: it goes from mapping to mapping, and does nothing new when it does it again. */
+static int find_done(struct thread *thread, uint64_t *ret_end)
+{
+	const uint64_t *args = thread->call.args;
+	uint64_t done = 0, failing = (args[1] + PAGE_BYTES - 1) / PAGE_BYTES;
+
+	while (done + 1 < failing) {
+		uint64_t pages = done + (failing - done) / 2;
+		int64_t result;
+		int r = stop_inject(thread, false, SYS_madvise,
+				    (uint64_t[6]){ args[0], pages * PAGE_BYTES, args[2] }, &result);
+
+		if (r < 0)
+			return r;
+		if (result == -EINVAL)
+			failing = pages;
+		else
+			done = pages;
+	}
+	*ret_end = args[0] + done * PAGE_BYTES;
+	return 0;
+}
+
+int foreign_dropped(struct recorder *rec, struct thread *thread)
+{
+	const struct mapping_table *table = &thread->process->space->table;
+	uint64_t start = thread->call.args[0], end;
+	int r = start % PAGE_BYTES ? 1 : find_done(thread, &end);
+
+	for (size_t i = 0; r == 0 && i < table->count; i++) {
+		const struct mapping *m = &table->entries[i];
+		const uint64_t range[2] = { m->start > start ? m->start : start,
+					    m->end < end ? m->end : end };
+
+		if (range[0] < range[1] && (m->flags & MAP_PRIVATE))
+			r = emit(rec, thread, thread, range);
+	}
+	return r < 0 ? r : 0;
 }
 
 int foreign_call(struct recorder *rec, struct thread *thread, uint64_t written)

@@ -233,6 +233,8 @@ int record_file_write(struct recorder *rec, struct thread *thread, int64_t resul
 bool foreign_is_memory(const struct fd_info *info);
 /* The call would write into memory of a process that stands at a point without a name, where replay cannot put it. */
 bool foreign_is_nowhere(const struct recorder *rec, const struct thread *thread);
+/* After madvise dropped pages and then failed, at memory that is locked: tells what is there now. Replay locks nothing. */
+int foreign_dropped(struct recorder *rec, struct thread *thread);
 /* After process_vm_writev. */
 int foreign_call(struct recorder *rec, struct thread *thread, uint64_t written);
 /* After a write of `length` bytes that went to `address` through the open file `fd`: when it is /proc/PID/mem. */

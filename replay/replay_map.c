@@ -301,6 +301,13 @@ int replay_map(struct replayer *rep, struct thread *thread)
 	}
 }
 
+/* Fails at the first mapping that it does not suit, which is the same one here. */
+static bool is_fork_advice(int advice)
+{
+	return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_WIPEONFORK ||
+	       advice == MADV_KEEPONFORK;
+}
+
 /* What the recorded call did to memory: all it asked for, part of it, or nothing where it failed. Why it failed may
  * be something that replay does not have: locked pages, a descriptor that was read-only. */
 static uint64_t executed_length(const struct thread *thread, int64_t result)
@@ -308,6 +315,8 @@ static uint64_t executed_length(const struct thread *thread, int64_t result)
 	const struct call *call = &thread->call;
 
 	if (result == 0 || result == -EPERM)
+		return call->args[1];
+	if (call->nr == SYS_madvise && result == -EINVAL && is_fork_advice((int)call->args[2]))
 		return call->args[1];
 	if (call->nr == SYS_mprotect && result == -EACCES)
 		return guest_protected(thread, result) - call->args[0];
