@@ -33,7 +33,7 @@ struct crossing {
 	uint8_t as_given[DIGEST_BYTES], as_taken[DIGEST_BYTES];
 	bool final_known;
 	uint8_t final[DIGEST_BYTES];
-	_Atomic uint32_t owner; /* of the group this unit stands for: worker from 1, 0 = not yet claimed */
+	uint32_t owner; /* of the group this unit stands for: worker from 1 */
 };
 
 struct table {
@@ -56,15 +56,14 @@ static struct crossing *crossing_of(const struct crew *crew, const struct unit *
 								: NULL;
 }
 
-bool crew_claims(struct crew *crew, uint32_t unit)
+bool crew_owns(struct crew *crew, uint32_t unit)
 {
-	uint32_t group, nobody = 0;
+	uint32_t group;
 
 	if (crew->self == 0 || unit > groups_units(crew->plan->groups))
 		return false;
 	group = group_of_unit(crew->plan->groups, unit);
-	return atomic_compare_exchange_strong(&crew->table->units[group].owner, &nobody, crew->self) ||
-	       nobody == crew->self;
+	return crew->table->units[group].owner == crew->self;
 }
 
 bool crew_has_object(const struct crew *crew, uint64_t object)
@@ -72,7 +71,7 @@ bool crew_has_object(const struct crew *crew, uint64_t object)
 	uint32_t group = group_of_object(crew->plan->groups, object);
 
 	return crew->self != 0 && group != 0 &&
-	       atomic_load(&crew->table->units[group].owner) == crew->self;
+	       crew->table->units[group].owner == crew->self;
 }
 
 /* What of a process outlives its image, as far as its model has it. */
@@ -203,6 +202,18 @@ static _Noreturn void become_worker(struct crew *crew, const struct replayer *fr
 	_exit(0);
 }
 
+/* Deals the groups out in their order: what runs at the same time, one after the other in the trace, goes to different
+ * workers. How long one computes its events do not tell. */
+static void deal(struct crew *crew)
+{
+	uint32_t dealt = 0;
+
+	for (uint32_t unit = 1; unit <= groups_units(crew->plan->groups); unit++) {
+		if (group_of_unit(crew->plan->groups, unit) == unit)
+			crew->table->units[unit].owner = dealt++ % crew->plan->workers + 1;
+	}
+}
+
 /* Waits for all. Those that are left have nothing to do once one failed. */
 static int collect(struct crew *crew, const pid_t *workers, unsigned int count)
 {
@@ -292,6 +303,7 @@ int crew_play(const struct crew_plan *plan, const struct replayer *fresh, struct
 	crew.table = mmap(NULL, crew.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (crew.table == MAP_FAILED)
 		return -ENOMEM;
+	deal(&crew);
 	r = run(&crew, fresh, clerk);
 	munmap(crew.table, crew.bytes);
 	return r;

@@ -1,5 +1,5 @@
 /*
- * Replay in several processes: each worker walks the whole trace, plays the units that it was first to claim and
+ * Replay in several processes: each worker walks the whole trace, plays the units that were dealt to it and
  * follows the others in the model alone. What crosses from one unit to the next at an exec is noted by both sides
  * and compared. cmd_replay.c starts a crew after the trace was checked; a crew that does not come out with
  * everything played and equal has decided nothing: the trace is then played in order.
@@ -31,7 +31,7 @@ struct crew_plan {
 int crew_play(const struct crew_plan *plan, const struct replayer *fresh, struct replayer *clerk);
 
 /* Whether this process plays the unit (from 1); the first worker to ask does. */
-bool crew_claims(struct crew *crew, uint32_t unit);
+bool crew_owns(struct crew *crew, uint32_t unit);
 /* Whether it plays the units that map the shared object. */
 bool crew_has_object(const struct crew *crew, uint64_t object);
 /* At an exec, after guest_exec(): what the new unit takes over, as seen by the unit that is left. */

@@ -96,7 +96,7 @@ uint32_t groups_count(const struct groups *groups)
 	return count;
 }
 
-/* The lower number stands for both: it has been claimed when the other one is asked for. */
+/* The lower number stands for both: it comes first in the trace. */
 static int join(struct groups *groups, uint32_t unit, uint64_t object)
 {
 	uint32_t a, b = group_of_object(groups, object);

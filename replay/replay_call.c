@@ -359,7 +359,7 @@ int replay_part(struct replayer *rep, struct thread *thread)
 	for (size_t i = 0; r == 0 && i < event->payloads_count; i++) {
 		if (event->payloads[i].arg != PAYLOAD_IMAGE)
 			to_memory = !is_elsewhere(thread);
-		else if (!rep->crew || crew_claims(rep->crew, rep->guests.units_count + 1))
+		else if (!rep->crew || crew_owns(rep->crew, rep->guests.units_count + 1))
 			r = keep_image(rep, &event->payloads[i]);
 	}
 	if (r < 0 || !to_memory)

@@ -154,7 +154,7 @@ int replay_exec(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 	bool leaves = thread && !is_elsewhere(thread);
-	bool mine = !rep->crew || crew_claims(rep->crew, rep->guests.units_count + 1);
+	bool mine = !rep->crew || crew_owns(rep->crew, rep->guests.units_count + 1);
 	bool handed_over = rep->crew && thread;
 	pid_t tid = 0;
 	int r;

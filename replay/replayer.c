@@ -314,7 +314,7 @@ static bool is_mine(struct replayer *rep, struct thread *thread)
 	const struct event *event = rep->event;
 
 	switch (event->kind) {
-	case EVENT_EXEC: return crew_claims(rep->crew, rep->guests.units_count + 1);
+	case EVENT_EXEC: return crew_owns(rep->crew, rep->guests.units_count + 1);
 	case EVENT_MEMORY:
 		if (event->memory.object != 0)
 			return crew_has_object(rep->crew, event->memory.object);
