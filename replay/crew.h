@@ -30,7 +30,7 @@ struct crew_plan {
  */
 int crew_play(const struct crew_plan *plan, const struct replayer *fresh, struct replayer *clerk);
 
-/* Whether this process plays the unit (from 1); the first worker to ask does. */
+/* Whether this process plays the unit (from 1). */
 bool crew_owns(struct crew *crew, uint32_t unit);
 /* Whether it plays the units that map the shared object. */
 bool crew_has_object(const struct crew *crew, uint64_t object);
