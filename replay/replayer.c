@@ -236,9 +236,6 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 	if (event->turn.end == TURN_SPIN || event->turn.end == TURN_STATE) {
 		r = seek_reach(&rep->guests, thread, event->registers,
 			       event->turn.end == TURN_STATE ? event->turn.state : NULL, &status);
-		if (r == SWORN_EDIVERGED)
-			return diverge_number(rep, "position", event->registers->rip,
-					      thread->registers.rip);
 		return r == 1 ? describe_stop(rep, thread, status) : r;
 	}
 	if (!thread->counter)

@@ -301,7 +301,7 @@ int seek_reach(const struct guests *guests, struct thread *thread,
 			r = 0;
 		if (r == 0 && (++hits == SEEK_HITS_MAX || states == SEEK_STATES_MAX)) {
 			debugreg_set(thread->tid, NULL, 0);
-			return SWORN_EDIVERGED;
+			return -EOVERFLOW;
 		}
 	}
 	return r;
