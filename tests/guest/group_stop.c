@@ -37,6 +37,7 @@ static void work(int in, int out, int threads)
 	void *result;
 	char byte;
 
+	setpgid(0, 0); /* SIGTSTP does not stop an orphaned group */
 	signal(SIGCONT, on_continue);
 	for (int i = 0; i < threads; i++)
 		expect(pthread_create(&others[i], NULL, thread, &in) == 0);
@@ -84,6 +85,7 @@ static void by_itself(void)
 	int status;
 
 	if (pid == 0) {
+		setpgid(0, 0);
 		raise(SIGSTOP);
 		raise(SIGTSTP);
 		_exit(6);
