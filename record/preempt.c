@@ -129,19 +129,16 @@ static void float_away(struct recorder *rec, struct thread *thread)
 	schedule_end_turn(rec, thread);
 }
 
-/* The thread stands where its turn is to end, and a held signal to come. */
-static int cut_at(struct recorder *rec, struct thread *thread, enum turn_end kind)
+/* The thread stands where its turn is to end, and a held signal to come: its registers and the state name the point. */
+static int cut_here(struct recorder *rec, struct thread *thread)
 {
-	const struct state_request request = seek_request(thread);
+	const struct state_request request = seek_request();
 	struct record_thread *own = thread->record;
-	int r = 0;
+	int r;
 
-	own->position = (struct position){ .kind = kind, .registers = thread->registers };
-	own->position.registers.orig_rax = (uint64_t)-1;
-	if (kind == TURN_STATE) {
-		thread->registers.orig_rax = (uint64_t)-1;
-		r = record_state(rec, thread, &request, own->position.state);
-	}
+	thread->registers.orig_rax = (uint64_t)-1;
+	own->position = (struct position){ .kind = TURN_STATE, .registers = thread->registers };
+	r = record_state(rec, thread, &request, own->position.state);
 	if (r < 0)
 		return r;
 	own->cut = true;
@@ -161,7 +158,7 @@ static int cut_by_state(struct recorder *rec, struct thread *thread)
 	if (r == 1)
 		thread->stop_status = status;
 	if (r == 0)
-		r = cut_at(rec, thread, TURN_STATE);
+		r = cut_here(rec, thread);
 	/* What it costs must stay a small part of what is computed. */
 	own->next_look_ns = schedule_now_ns() + 5 * (schedule_now_ns() - start);
 	return r;
@@ -184,7 +181,7 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	own->no_event = true;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	if (r == 0)
-		return cut_at(rec, thread, TURN_SPIN);
+		return cut_here(rec, thread);
 	if (!rec->current || rec->current == thread) {
 		r = cut_by_state(rec, thread);
 		if (r != 2)

@@ -228,14 +228,13 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 								     event->ip, thread->call.ip);
 	case TURN_COUNT:
 	case TURN_ADDRESS:
-	case TURN_SPIN:
 	case TURN_STATE: break;
+	default: return SWORN_EFORMAT;
 	}
 	if (!thread || !event->registers || thread->stand != STAND_BOUNDARY)
 		return SWORN_EFORMAT;
-	if (event->turn.end == TURN_SPIN || event->turn.end == TURN_STATE) {
-		r = seek_reach(&rep->guests, thread, event->registers,
-			       event->turn.end == TURN_STATE ? event->turn.state : NULL, &status);
+	if (event->turn.end == TURN_STATE) {
+		r = seek_reach(&rep->guests, thread, event->registers, event->turn.state, &status);
 		return r == 1 ? describe_stop(rep, thread, status) : r;
 	}
 	if (!thread->counter)

@@ -63,7 +63,7 @@ bool cut_is_overflow(const struct counter *counter, const void *siginfo);
 int cut_wait(pid_t tid, struct counter *counter, int *ret_status);
 
 struct position {
-	enum turn_end kind; /* TURN_COUNT or TURN_ADDRESS; without a counter TURN_SPIN or TURN_STATE */
+	enum turn_end kind; /* TURN_COUNT or TURN_ADDRESS; without a counter TURN_STATE */
 	uint64_t count;
 	uint8_t state[DIGEST_BYTES]; /* TURN_STATE */
 	struct registers registers; /* orig_rax is -1; RF is clear */

@@ -248,15 +248,15 @@ int seek_choose(struct thread *thread, int *ret_status)
 	return r < 0 ? r : r == FOUND_PLACE ? 0 : 2;
 }
 
-struct state_request seek_request(const struct thread *thread)
+struct state_request seek_request(void)
 {
-	return (struct state_request){ PAGE_XXH3, thread->process->space->references == 1, NULL };
+	return (struct state_request){ PAGE_XXH3, true, NULL };
 }
 
 static int is_there(const struct guests *guests, struct thread *thread,
 		    const struct registers *registers, const uint8_t *state)
 {
-	const struct state_request request = seek_request(thread);
+	const struct state_request request = seek_request();
 	uint8_t found[DIGEST_BYTES];
 	int r;
 

@@ -21,8 +21,8 @@ bool seek_same_registers(const struct registers *a, const struct registers *b);
  */
 int seek_choose(struct thread *thread, int *ret_status);
 
-/* What of its process's state names a point of this thread inside computation, for guest_state(). */
-struct state_request seek_request(const struct thread *thread);
+/* What of a process's state names a point inside computation, for guest_state(). */
+struct state_request seek_request(void);
 
 /*
  * Replay: runs the thread to where its registers are these, and the state, unless NULL, is this. 0; 1 when another stop

@@ -28,7 +28,7 @@ static int step_round(struct thread *thread, const struct registers *start, int 
 static int find(const struct guests *guests, struct thread *thread, int *ret_status)
 {
 	const struct registers start = thread->registers;
-	const struct state_request request = { PAGE_XXH3, true, NULL };
+	const struct state_request request = seek_request();
 	uint8_t before[DIGEST_BYTES], after[DIGEST_BYTES];
 	int steps, r = step_round(thread, &start, &steps, ret_status);
 

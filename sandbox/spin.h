@@ -1,6 +1,7 @@
 /*
  * Cutting a turn without a counter: a thread that spins, waiting for somebody else, comes back to the very same registers
- * and memory in a few steps. Any round is then as good as any other, so the registers alone name the point (seek_reach() without a state).
+ * and memory in a few steps. Any round is then as good as any other but for the first ones, which may still have brought memory to
+ * what it stays: registers and state name the point (seek_reach()).
  */
 #ifndef SWORN_SANDBOX_SPIN_H
 #define SWORN_SANDBOX_SPIN_H

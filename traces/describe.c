@@ -260,7 +260,6 @@ static void put_turn(struct text *text, const struct event *event)
 		break;
 	case TURN_COUNT:
 	case TURN_ADDRESS: put(text, "is cut after %" PRIu64 " branches", event->turn.count); break;
-	case TURN_SPIN: put(text, "is cut in a spin"); break;
 	case TURN_STATE: put(text, "is cut at a state"); break;
 	}
 	put(text, "; thread %" PRIu32 " goes on", event->turn.next);

@@ -98,7 +98,7 @@ enum turn_end {
 	TURN_ENTRY = 1,	   /* it stands at the entry of call `nr` */
 	TURN_COUNT = 2, /* cut inside computation: `count` branches after its last event, at `registers` */
 	TURN_ADDRESS = 3, /* the same, where registers.rip is an address rarely executed nearby */
-	TURN_SPIN = 4, /* cut in a spin that repeats its registers and retires no counted branch */
+	/* 4 is not used. */
 	TURN_STATE = 5, /* cut inside computation where `registers` and the whole state of the process are these */
 };
 
@@ -209,7 +209,7 @@ struct event {
 			uint32_t unit;
 			bool last;		    /* the unit's last: SHA-256 pages */
 			uint8_t hash[DIGEST_BYTES]; /* SHA-256, or XXH3-128 in the first 16 bytes and zeros */
-			uint32_t shift; /* one tag covers 2^shift pages */
+			uint32_t shift;		    /* one tag covers 2^shift pages */
 		} checkpoint;
 		struct {
 			uint64_t object; /* 0: payloads are bytes of the target's own memory */

@@ -78,7 +78,7 @@ static void interrupt(struct traced *traced)
 
 static int state_of(struct traced *traced, uint8_t ret_state[DIGEST_BYTES])
 {
-	const struct state_request request = seek_request(traced->thread);
+	const struct state_request request = seek_request();
 
 	return guest_state(&traced->guests, traced->thread, &request, ret_state);
 }
