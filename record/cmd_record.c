@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,43 +24,15 @@
 #include "../traces/final.h"
 #include "../traces/store.h"
 #include "../traces/report.h"
+#include "options.h"
 #include "record.h"
 #include "recorder.h"
 #include "report.h"
 
 #define WARNINGS_MAX 64
-#define SEED_BYTES_MAX 256
 #define TICK_US 50000
 
-struct options {
-	const char *output, *store, *seed, *report, *preempt;
-	bool clock_virtual, allow_network;
-	uint64_t epoch_ns, checkpoint_interval;
-	char **command;
-};
-
 static volatile sig_atomic_t pending_signal;
-
-static const char help[] =
-	"usage: sworn record [OPTIONS] -- COMMAND [ARG...]\n"
-	"\n"
-	"Runs COMMAND and writes a trace from which `sworn replay` repeats the run without any of its files.\n"
-	"\n"
-	"  sworn record -- make test                 record into the store; then: sworn replay\n"
-	"  sworn record -o run.sworn -- ./job a b    record into one self-contained file\n"
-	"\n"
-	"  -o FILE                   self-contained trace; default: the store, as its latest\n"
-	"  --store DIR               the store (default: $XDG_DATA_HOME/sworn/store)\n"
-	"  --seed N|TEXT             where random bytes come from (default: 256 random bits, kept in the trace)\n"
-	"  --clock real|virtual      record the clock (default), or answer reads from a virtual one\n"
-	"  --epoch T                 the virtual clock's start: Unix seconds (default 946684800)\n"
-	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
-	"  --allow net               let the program use the host's network\n"
-	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
-	"  --report FILE             write a JSON report (- for standard output)\n"
-	"\n"
-	"Exits as COMMAND did (128+N after signal N); 125 when recording failed, 126 when COMMAND cannot be\n"
-	"executed, 127 when it is not found, 2 for wrong options.\n";
 
 static void warn_once(const char *what, const char *detail)
 {
@@ -76,80 +47,6 @@ static void warn_once(const char *what, const char *detail)
 			return;
 		}
 	}
-}
-
-static int parse_long(int option, const char *value, struct options *ret)
-{
-	char *end = NULL;
-
-	switch (option) {
-	case 'C':
-		ret->clock_virtual = strcmp(value, "virtual") == 0;
-		return ret->clock_virtual || strcmp(value, "real") == 0 ? 0 : -EINVAL;
-	case 'E':
-		ret->epoch_ns = strtoull(value, &end, 10) * 1000000000ULL;
-		return end != value && *end == '\0' ? 0 : -EINVAL;
-	case 'P':
-		ret->preempt = value;
-		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL
-											       : 0;
-	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
-	case 'N':
-		ret->checkpoint_interval = strtoull(value, &end, 10);
-		return end != value && *end == '\0' ? 0 : -EINVAL;
-	case 'S':
-		ret->seed = value;
-		for (const char *c = value; *c; c++) {
-			if (*c < ' ' || *c > '~')
-				return -EINVAL;
-		}
-		return *value && strlen(value) < SEED_BYTES_MAX ? 0 : -EINVAL;
-	default: return -EINVAL;
-	}
-}
-
-static int usage(const char *problem, const char *detail)
-{
-	fprintf(stderr, "sworn record: %s%s; `sworn record --help` lists the options\n", problem,
-		detail);
-	return RECORD_USAGE;
-}
-
-/* 0, or an exit code. */
-static int parse(int argc, char **argv, struct options *ret)
-{
-	static const struct option longs[] = {
-		{ "store", 1, NULL, 'D' },
-		{ "seed", 1, NULL, 'S' },
-		{ "clock", 1, NULL, 'C' },
-		{ "epoch", 1, NULL, 'E' },
-		{ "preempt", 1, NULL, 'P' },
-		{ "allow", 1, NULL, 'A' },
-		{ "report", 1, NULL, 'R' },
-		{ "help", 0, NULL, 'h' },
-		{ "checkpoint-interval", 1, NULL, 'N' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	*ret = (struct options){ .preempt = "auto", .epoch_ns = 946684800ULL * 1000000000ULL };
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:o:h", longs, NULL)) != -1) {
-		switch (c) {
-		case 'h': fputs(help, stdout); exit(0);
-		case 'o': ret->output = optarg; break;
-		case 'D': ret->store = optarg; break;
-		case 'R': ret->report = optarg; break;
-		case ':': return usage("a value is missing after ", argv[optind - 1]);
-		case '?': return usage("unknown option ", argv[optind - 1]);
-		default:
-			if (parse_long(c, optarg, ret) < 0)
-				return usage("bad value ", optarg);
-			break;
-		}
-	}
-	ret->command = argv + optind;
-	return *ret->command ? 0 : usage("no command given; try: sworn record -- COMMAND", "");
 }
 
 static void on_signal(int signal)
@@ -207,7 +104,7 @@ static uint64_t own_affinity(void)
 }
 
 struct recording {
-	struct options options;
+	struct record_options options;
 	struct recorder recorder;
 	struct random random;
 	struct domain_report domain;
@@ -263,6 +160,7 @@ static int open_writer(struct recording *recording)
 		.argv = (const char *const *)recording->options.command,
 		.directory = recording->directory,
 		.clock_virtual = recording->options.clock_virtual,
+		.schedule_seeded = recording->options.schedule_seeded,
 		.epoch_ns = recording->options.clock_virtual ? recording->options.epoch_ns : 0,
 		.host = recording->host.nodename,
 		.os_release = recording->host.release,
@@ -433,6 +331,7 @@ static int prepare(struct recording *recording)
 	random_init(&recording->random, recording->seed, "random");
 	rec->random = &recording->random;
 	rec->virtual_clock = recording->options.clock_virtual;
+	rec->seeded = recording->options.schedule_seeded;
 	rec->epoch_ns = recording->options.epoch_ns;
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
 	rec->affinity = own_affinity();
@@ -586,12 +485,12 @@ int cmd_record(int argc, char **argv)
 {
 	static struct recording recording;
 	const char *bad = host_check();
-	int r = parse(argc, argv, &recording.options);
+	int r = options_parse(argc, argv, &recording.options);
 
 	if (r != 0)
 		return r;
 	if (bad)
-		return usage("SWORN_WITHOUT has the unknown name ", bad);
+		return options_problem("SWORN_WITHOUT has the unknown name ", bad);
 	recording.started_ns = report_now_ns();
 	r = open_report(&recording);
 	if (r != 0)

@@ -128,6 +128,7 @@ struct recorder {
 	uint64_t mapped_files[MAPPED_FILES_WORDS]; /* one bit for each file that was ever mapped, by hash */
 	uint64_t checkpoint_interval, next_checkpoint;
 	bool use_counter, virtual_clock;
+	bool seeded; /* --schedule seeded: nothing in the trace may depend on anything but command, files and seed */
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;

@@ -1,0 +1,110 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+#define EPOCH_S 946684800ULL /* 2000-01-01 */
+#define EPOCH_MAX_S 9000000000ULL
+
+static const char help[] =
+	"usage: sworn record [OPTIONS] -- COMMAND [ARG...]\n"
+	"\n"
+	"Runs COMMAND and writes a trace from which `sworn replay` repeats the run without any of its files.\n"
+	"\n"
+	"  sworn record -- make test                 record into the store; then: sworn replay\n"
+	"  sworn record -o run.sworn -- ./job a b    record into one self-contained file\n"
+	"\n"
+	"  -o FILE                   self-contained trace; default: the store, as its latest\n"
+	"  --store DIR               the store (default: $XDG_DATA_HOME/sworn/store)\n"
+	"  --seed N|TEXT             where random bytes come from (default: 256 random bits, kept in the trace)\n"
+	"  --schedule observed|seeded  threads take turns as it happens (default), or by the seed alone\n"
+	"  --clock real|virtual      record the clock (default when observed), or answer from a virtual one\n"
+	"  --epoch T                 the virtual clock's start: Unix seconds (default 946684800)\n"
+	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
+	"  --allow net               let the program use the host's network\n"
+	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
+	"  --report FILE             write a JSON report (- for standard output)\n"
+	"\n"
+	"Exits as COMMAND did (128+N after signal N); 125 when recording failed, 126 when COMMAND cannot be\n"
+	"executed, 127 when it is not found, 2 for wrong options.\n";
+
+static int parse_long(int option, const char *value, struct record_options *ret)
+{
+	unsigned long long seconds;
+	char *end = NULL;
+
+	switch (option) {
+	case 'C':
+		ret->clock = value;
+		return strcmp(value, "virtual") && strcmp(value, "real") ? -EINVAL : 0;
+	case 'U':
+		ret->schedule_seeded = strcmp(value, "seeded") == 0;
+		return ret->schedule_seeded || strcmp(value, "observed") == 0 ? 0 : -EINVAL;
+	case 'E':
+		seconds = strtoull(value, &end, 10);
+		ret->epoch_ns = seconds * 1000000000ULL;
+		return end != value && *end == '\0' && seconds <= EPOCH_MAX_S ? 0 : -EINVAL;
+	case 'P':
+		ret->preempt = value;
+		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL
+											       : 0;
+	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
+	case 'N':
+		ret->checkpoint_interval = strtoull(value, &end, 10);
+		return end != value && *end == '\0' ? 0 : -EINVAL;
+	case 'S':
+		ret->seed = value;
+		for (const char *c = value; *c; c++) {
+			if (*c < ' ' || *c > '~')
+				return -EINVAL;
+		}
+		return *value && strlen(value) < SEED_BYTES_MAX ? 0 : -EINVAL;
+	default: return -EINVAL;
+	}
+}
+
+int options_problem(const char *problem, const char *detail)
+{
+	fprintf(stderr, "sworn record: %s%s; `sworn record --help` lists the options\n", problem,
+		detail);
+	return RECORD_USAGE;
+}
+
+int options_parse(int argc, char **argv, struct record_options *ret)
+{
+	static const struct option longs[] = {
+		{ "store", 1, NULL, 'D' }, { "seed", 1, NULL, 'S' },
+		{ "clock", 1, NULL, 'C' }, { "schedule", 1, NULL, 'U' },
+		{ "epoch", 1, NULL, 'E' }, { "preempt", 1, NULL, 'P' },
+		{ "allow", 1, NULL, 'A' }, { "report", 1, NULL, 'R' },
+		{ "help", 0, NULL, 'h' },  { "checkpoint-interval", 1, NULL, 'N' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*ret = (struct record_options){ .preempt = "auto", .epoch_ns = EPOCH_S * 1000000000ULL };
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:o:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h': fputs(help, stdout); exit(0);
+		case 'o': ret->output = optarg; break;
+		case 'D': ret->store = optarg; break;
+		case 'R': ret->report = optarg; break;
+		case ':': return options_problem("a value is missing after ", argv[optind - 1]);
+		case '?': return options_problem("unknown option ", argv[optind - 1]);
+		default:
+			if (parse_long(c, optarg, ret) < 0)
+				return options_problem("bad value ", optarg);
+			break;
+		}
+	}
+	ret->clock_virtual = ret->clock ? strcmp(ret->clock, "virtual") == 0 : ret->schedule_seeded;
+	ret->command = argv + optind;
+	return *ret->command ? 0
+			     : options_problem("no command given; try: sworn record -- COMMAND", "");
+}

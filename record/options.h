@@ -1,0 +1,23 @@
+/* The command line of `sworn record`. */
+#ifndef SWORN_RECORD_OPTIONS_H
+#define SWORN_RECORD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SEED_BYTES_MAX 256
+
+struct record_options {
+	const char *output, *store, *seed, *report, *preempt, *clock; /* borrowed from argv; NULL: not given */
+	bool clock_virtual, schedule_seeded, allow_network;
+	uint64_t epoch_ns, checkpoint_interval;
+	char **command; /* NULL-terminated tail of argv */
+};
+
+/* Fills *ret. 0, or the exit code after a line to stderr; --help prints and exits. */
+int options_parse(int argc, char **argv, struct record_options *ret);
+
+/* Says what is wrong with the command line; returns the exit code. */
+int options_problem(const char *problem, const char *detail);
+
+#endif
