@@ -2,6 +2,7 @@
  * from memory that nobody else sees. */
 #include <errno.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 #include "../sandbox/seek.h"
 #include "../sandbox/spin.h"
@@ -30,7 +31,7 @@ static bool needs_counter(const struct recorder *rec, const struct thread *threa
 		if (schedule_ready(t))
 			return true;
 		/* An untimed futex wait ends only by a call of somebody who runs. */
-		if (t->run == RUN_KERNEL && !(t->call.nr == 202 && t->call.args[3] == 0))
+		if (t->run == RUN_KERNEL && !(t->call.nr == SYS_futex && t->call.args[3] == 0))
 			return true;
 	}
 	return false;

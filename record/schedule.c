@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,8 +15,6 @@
 #include "../traces/error.h"
 
 #define YIELDS_BEFORE_LOOK 2
-#define NR_EXECVE 59
-#define NR_EXECVEAT 322
 
 uint64_t schedule_now_ns(void)
 {
@@ -387,7 +386,7 @@ static bool others_alive(const struct recorder *rec, const struct thread *thread
 
 static bool is_in_exec(const struct thread *thread)
 {
-	return thread->call.nr == NR_EXECVE || thread->call.nr == NR_EXECVEAT;
+	return thread->call.nr == SYS_execve || thread->call.nr == SYS_execveat;
 }
 
 static int wait_current(struct recorder *rec, struct thread *thread)
