@@ -25,6 +25,7 @@
 #include "../traces/store.h"
 #include "../traces/report.h"
 #include "options.h"
+#include "outside.h"
 #include "record.h"
 #include "recorder.h"
 #include "report.h"
@@ -106,7 +107,7 @@ static uint64_t own_affinity(void)
 struct recording {
 	struct record_options options;
 	struct recorder recorder;
-	struct random random;
+	struct random random, order;
 	struct domain_report domain;
 	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[96];
 	struct utsname host;
@@ -332,6 +333,10 @@ static int prepare(struct recording *recording)
 	rec->random = &recording->random;
 	rec->virtual_clock = recording->options.clock_virtual;
 	rec->seeded = recording->options.schedule_seeded;
+	rec->chaos = recording->options.chaos;
+	random_init(&recording->order, recording->seed, "schedule");
+	rec->order = &recording->order;
+	outside_init(rec);
 	rec->epoch_ns = recording->options.epoch_ns;
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
 	rec->affinity = own_affinity();
@@ -360,7 +365,8 @@ static int prepare(struct recording *recording)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	rec->use_counter = strcmp(recording->options.preempt, "calls") != 0 && counter_usable();
+	rec->use_counter = !rec->seeded && strcmp(recording->options.preempt, "calls") != 0 &&
+			   counter_usable();
 	if (r == 0 && !rec->use_counter && strcmp(recording->options.preempt, "pmu") == 0) {
 		recording->stage = STAGE_COUNTER;
 		return SWORN_EHOST;

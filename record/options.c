@@ -24,6 +24,7 @@ static const char help[] =
 	"  --seed N|TEXT             where random bytes come from (default: 256 random bits, kept in the trace)\n"
 	"  --schedule observed|seeded  threads take turns as it happens (default), or by the seed alone\n"
 	"  --clock real|virtual      record the clock (default when observed), or answer from a virtual one\n"
+	"  --chaos                   with seeded: turns that a fair order would rarely give, to find races\n"
 	"  --epoch T                 the virtual clock's start: Unix seconds (default 946684800)\n"
 	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
 	"  --allow net               let the program use the host's network\n"
@@ -78,11 +79,17 @@ int options_problem(const char *problem, const char *detail)
 int options_parse(int argc, char **argv, struct record_options *ret)
 {
 	static const struct option longs[] = {
-		{ "store", 1, NULL, 'D' }, { "seed", 1, NULL, 'S' },
-		{ "clock", 1, NULL, 'C' }, { "schedule", 1, NULL, 'U' },
-		{ "epoch", 1, NULL, 'E' }, { "preempt", 1, NULL, 'P' },
-		{ "allow", 1, NULL, 'A' }, { "report", 1, NULL, 'R' },
-		{ "help", 0, NULL, 'h' },  { "checkpoint-interval", 1, NULL, 'N' },
+		{ "store", 1, NULL, 'D' },
+		{ "seed", 1, NULL, 'S' },
+		{ "chaos", 0, NULL, 'X' },
+		{ "clock", 1, NULL, 'C' },
+		{ "schedule", 1, NULL, 'U' },
+		{ "epoch", 1, NULL, 'E' },
+		{ "preempt", 1, NULL, 'P' },
+		{ "allow", 1, NULL, 'A' },
+		{ "report", 1, NULL, 'R' },
+		{ "help", 0, NULL, 'h' },
+		{ "checkpoint-interval", 1, NULL, 'N' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -95,6 +102,7 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		case 'o': ret->output = optarg; break;
 		case 'D': ret->store = optarg; break;
 		case 'R': ret->report = optarg; break;
+		case 'X': ret->chaos = true; break;
 		case ':': return options_problem("a value is missing after ", argv[optind - 1]);
 		case '?': return options_problem("unknown option ", argv[optind - 1]);
 		default:
@@ -103,6 +111,8 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 			break;
 		}
 	}
+	if (ret->chaos && !ret->schedule_seeded)
+		return options_problem("--chaos needs --schedule seeded", "");
 	ret->clock_virtual = ret->clock ? strcmp(ret->clock, "virtual") == 0 : ret->schedule_seeded;
 	ret->command = argv + optind;
 	return *ret->command ? 0

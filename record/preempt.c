@@ -8,8 +8,11 @@
 #include "../sandbox/spin.h"
 #include "../traces/error.h"
 #include "recorder.h"
+#include "seeded.h"
+#include "timers.h"
 
 #define SPIN_PATIENCE_NS 10000000000ULL
+#define SEEDED_PATIENCE_NS 8000000000ULL /* before a seeded turn is cut where it happens to be */
 #define SPIN_CODE_BYTES 1024
 
 /* Something other than this thread's own calls may make another thread that shares its memory runnable, or
@@ -165,6 +168,17 @@ static int cut_by_state(struct recorder *rec, struct thread *thread)
 	return r;
 }
 
+/* A seeded turn ends at calls and in spins. Where nothing else gets the guest on, a cut is better than none, and the trace says so. */
+static bool may_cut(struct recorder *rec, const struct thread *thread)
+{
+	if (!rec->seeded)
+		return true;
+	if (schedule_now_ns() - thread->record->resumed_ns < SEEDED_PATIENCE_NS)
+		return false;
+	rec->timed_cuts = true;
+	return seeded_end_spin(rec, thread) == 0;
+}
+
 int preempt_here(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
@@ -181,9 +195,11 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	}
 	own->no_event = true;
 	schedule_resume(thread, PTRACE_CONT, 0);
-	if (r == 0)
-		return cut_here(rec, thread);
-	if (!rec->current || rec->current == thread) {
+	if (r == 0) {
+		r = cut_here(rec, thread);
+		return r == 0 && rec->seeded ? seeded_end_spin(rec, thread) : r;
+	}
+	if ((!rec->current || rec->current == thread) && may_cut(rec, thread)) {
 		r = cut_by_state(rec, thread);
 		if (r != 2)
 			return r < 0 ? r : 0;
@@ -197,7 +213,7 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
 	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES ||
 	    schedule_now_ns() - own->resumed_ns < SPIN_PATIENCE_NS) {
-		if (rec->current == thread && schedule_others_ready(rec, thread) &&
+		if (!rec->seeded && rec->current == thread && schedule_others_ready(rec, thread) &&
 		    !keeps_others_waiting(rec, thread))
 			float_away(rec, thread);
 		return 0;
@@ -217,7 +233,9 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 	r = schedule_sweep(rec);
 	if (r < 0 || thread->run != RUN_USER)
 		return r;
-	shared = keeps_others_waiting(rec, thread);
+	/* Seeded: whatever waits for a turn or a time may be what this one spins for. */
+	shared = rec->seeded ? schedule_others_ready(rec, thread) || timers_next(rec) != UINT64_MAX
+			     : keeps_others_waiting(rec, thread);
 	if ((shared || record_holds(own)) && schedule_now_ns() < own->next_look_ns)
 		return 0;
 	if (!shared && !record_holds(own) && !schedule_others_ready(rec, thread))

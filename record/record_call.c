@@ -13,6 +13,9 @@
 #include "../sandbox/domain.h"
 #include "../traces/error.h"
 #include "recorder.h"
+#include "timeout.h"
+#include "timers.h"
+#include "usage.h"
 
 #define ERESTARTSYS 512
 #define ERESTARTNOINTR 513
@@ -170,6 +173,20 @@ static void execute(struct thread *thread)
 	schedule_resume(thread, PTRACE_SYSCALL, 0);
 }
 
+/* The same, with what waits for time told by the virtual clock. */
+static int execute_seeded(struct recorder *rec, struct thread *thread)
+{
+	bool answered = false;
+	int r = rec->virtual_clock ? timers_entry(rec, thread, &answered) : 0;
+
+	if (r == 0 && !answered && rec->virtual_clock)
+		r = usage_entry(rec, thread, &answered);
+	if (r < 0 || answered)
+		return r;
+	execute(thread);
+	return timeout_enter(rec, thread, false);
+}
+
 /* The command's first exec: what comes before it is the recorder's own code. */
 static bool is_unborn(const struct thread *thread)
 {
@@ -247,7 +264,9 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		own->in_call = true;
 		schedule_resume(thread, PTRACE_SYSCALL, 0);
 		own->restarting = false;
-		return thread->call.row->family == FAMILY_CLONE ? record_clone_entry(thread) : 0;
+		if (thread->call.row->family == FAMILY_CLONE)
+			return record_clone_entry(thread);
+		return rec->seeded ? timeout_enter(rec, thread, true) : 0;
 	}
 	own->turned = false;
 	own->told = 0;
@@ -260,6 +279,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return record_held(rec, thread);
 	if (thread->call.ruling.kind != RULING_RUN)
 		return record_filtered(rec, thread);
+	if (rec->seeded)
+		record_clock_step(rec, thread);
 	row = thread->call.row;
 	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)
 		return refuse(rec, thread, row ? row->error : ENOSYS, row ? row->reason : NULL);
@@ -273,6 +294,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return answer_vsyscall(rec, thread);
 	if (row->treatment == TREAT_SPECIAL)
 		return special_entry(rec, thread);
+	if (rec->seeded)
+		return execute_seeded(rec, thread);
 	execute(thread);
 	return 0;
 }
@@ -380,12 +403,16 @@ static void notice_random(struct recorder *rec, struct thread *thread, int64_t r
 int record_return(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
-	int64_t result = (int64_t)thread->registers.rax;
+	int64_t result;
 	struct event event;
 	int r;
 
 	if (!own->in_call)
 		return SWORN_EFORMAT;
+	r = rec->seeded ? timeout_leave(rec, thread) : 0;
+	if (r < 0)
+		return r;
+	result = (int64_t)thread->registers.rax;
 	if (thread->call.row->family == FAMILY_SIGRETURN)
 		return record_sigreturn(rec, thread);
 	if (thread->call.row->family == FAMILY_CLONE) {
@@ -407,7 +434,11 @@ int record_return(struct recorder *rec, struct thread *thread)
 	event = record_call_event(thread, EVENT_CALL);
 	forget_descriptors(thread, result);
 	notice_random(rec, thread, result);
-	r = finish(rec, thread, result, &event);
+	if (rec->seeded && rec->virtual_clock)
+		r = thread->call.nr == SYS_timerfd_create ? timers_created(rec, thread, result)
+							  : usage_of_child(thread, result);
+	if (r == 0)
+		r = finish(rec, thread, result, &event);
 	if (r < 0)
 		return r;
 	event.result = result;

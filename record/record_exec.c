@@ -18,6 +18,7 @@
 #include "../sandbox/register.h"
 #include "../traces/error.h"
 #include "recorder.h"
+#include "timers.h"
 
 #define IMAGE_PATH_BYTES (PATH_BYTES_MAX + 64)
 #define AUXV_PAIRS_MAX 64
@@ -289,6 +290,21 @@ static int end_siblings(struct recorder *rec, struct thread *thread)
 	return 0;
 }
 
+/* Where the recorder's own code had its arguments is no input: the first payload of argv and of envp are their pointers. */
+static void forget_addresses(struct capture *capture)
+{
+	unsigned int last = 0;
+
+	for (size_t i = 0; i < capture->count; i++) {
+		struct captured *item = &capture->items[i];
+
+		item->address = 0;
+		if (item->arg != last && (item->arg == 1 || item->arg == 2))
+			memset(capture->bytes + item->offset, 0, item->length);
+		last = item->arg;
+	}
+}
+
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid)
 {
 	static char program[PATH_BYTES_MAX];
@@ -307,11 +323,12 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 		/* The first exec was called by the recorder's own code, which replay does not have. */
 		event.ip = event.registers_hash = 0;
 		memset(event.args, 0, sizeof(event.args));
-		for (size_t i = 0; i < thread->record->capture.count; i++)
-			thread->record->capture.items[i].address = 0;
+		forget_addresses(&thread->record->capture);
 	}
 	r = end_siblings(rec, thread);
 	left = record_memory_left(rec, thread);
+	if (r == 0 && !first)
+		timers_forget(rec, thread->process, true);
 	if (r == 0 && !first)
 		r = guest_exec(&rec->guests, thread);
 	if (r < 0)

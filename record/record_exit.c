@@ -10,6 +10,7 @@
 
 #include "../traces/error.h"
 #include "recorder.h"
+#include "timers.h"
 
 #define ROBUST_WORDS_MAX 2048
 #define NR_EXIT 60
@@ -116,10 +117,14 @@ static bool exec_elsewhere(const struct thread *thread)
 	return false;
 }
 
+/* Who goes on with the thread's memory. A process in exec leaves it at a moment of its own. */
 static struct thread *another_of_space(const struct recorder *rec, const struct thread *thread)
 {
+	bool exec = exec_elsewhere(thread);
+
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
-		if (t != thread && t->process->space == thread->process->space && !t->record->exiting)
+		if (t != thread && !(exec && t->process == thread->process) &&
+		    t->process->space == thread->process->space && !t->record->exiting)
 			return t;
 	}
 	return NULL;
@@ -248,6 +253,8 @@ static int finish_exit(struct recorder *rec, struct thread *thread, uint32_t sta
 	}
 	if (process->space->floating == thread->number)
 		process->space->floating = 0;
+	if (event.exit.process_gone)
+		timers_forget(rec, process, false);
 	record_thread_release(thread);
 	guest_exit(&rec->guests, thread);
 	for (size_t i = 0; r == 0 && i < shared; i++)
@@ -280,7 +287,7 @@ static bool leaves_words(const struct thread *thread)
 }
 
 /* On its way to its exit stop a thread cannot be read: waits until all others of the process are there. */
-static void gather_killed(const struct thread *thread)
+static void gather_killed(struct recorder *rec, const struct thread *thread)
 {
 	for (struct thread *t = thread->process->threads; t; t = t->sibling) {
 		int status = t->stop_status;
@@ -288,7 +295,7 @@ static void gather_killed(const struct thread *thread)
 			     (stop_kind(status) == STOP_EXIT || stop_kind(status) == STOP_GONE);
 		pid_t got = t->tid;
 
-		if (t == thread || t->record->exiting || there)
+		if (t == thread || t->record->exiting || t->record->died || there)
 			continue;
 		do
 			got = waitpid(t->tid, &status, __WALL);
@@ -296,6 +303,11 @@ static void gather_killed(const struct thread *thread)
 			       : stop_kind(status) != STOP_EXIT && stop_kind(status) != STOP_GONE);
 		if (got != t->tid)
 			continue;
+		if (rec->seeded) {
+			t->record->died = true;
+			t->record->death = status;
+			continue;
+		}
 		t->stop_status = status;
 		t->run = RUN_STOPPED;
 	}
@@ -318,7 +330,7 @@ int record_exit_stop(struct recorder *rec, struct thread *thread)
 		struct thread *computing = find_computing(process);
 
 		if ((status & 0x7f) == SIGKILL)
-			gather_killed(thread);
+			gather_killed(rec, thread);
 		if (computing)
 			computing->unplaced = computing->record->uncertain = true;
 		r = record_checkpoint(rec, computing ? computing : thread, CHECKPOINT_EXIT);

@@ -13,6 +13,7 @@
 #include "../sandbox/tsc.h"
 #include "../traces/error.h"
 #include "recorder.h"
+#include "timers.h"
 
 #define RED_ZONE_BYTES 128
 #define FRAME_BYTES_MAX 65536
@@ -423,6 +424,11 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 		own->held_raised = false;
 		own->held_count--;
 		memmove(own->held, own->held + 1, own->held_count * sizeof(own->held[0]));
+	}
+	if (rec->timers && ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0 &&
+	    info.si_code == SI_TIMER) {
+		timers_delivered(rec, thread, &info);
+		ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info);
 	}
 	r = stop_siginfo(thread, event.signal.siginfo);
 	if (r < 0)

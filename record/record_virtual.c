@@ -13,8 +13,9 @@
 #include "recorder.h"
 
 #define RANDOM_FLAGS 7U
-#define CLOCK_STEP_NS 1000ULL		/* per read */
-#define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
+#define CLOCK_STEP_NS 1000ULL /* per read */
+#define POLLS_AT_A_STEP 64U   /* looks in a row before their steps get longer */
+#define POLLS_SHIFT_MAX 10U
 #define RANDOM_CHUNK 4096
 
 bool record_writable(const struct thread *thread, uint64_t address, uint64_t length)
@@ -74,8 +75,45 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 
 uint64_t record_clock_ns(struct recorder *rec)
 {
-	rec->clock_ns += CLOCK_STEP_NS;
+	unsigned int shift = rec->clock_polls / POLLS_AT_A_STEP;
+
+	if (rec->seeded)
+		rec->clock_polls++;
+	rec->clock_ns += CLOCK_STEP_NS << (shift < POLLS_SHIFT_MAX ? shift : POLLS_SHIFT_MAX);
 	return rec->clock_ns;
+}
+
+/* Looking, again and again, whether something has come: these must not slow time down. */
+static bool is_look(const struct call *call)
+{
+	switch (call->nr) {
+	case SYS_sched_yield:
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_getpid:
+	case SYS_gettid:
+	case SYS_sched_getaffinity:
+	case SYS_getcpu:
+	case SYS_getitimer:
+	case SYS_timer_gettime:
+	case SYS_timerfd_gettime: return true;
+	default: return false;
+	}
+}
+
+void record_clock_step(struct recorder *rec, const struct thread *thread)
+{
+	const struct call *call = &thread->call;
+
+	if (call->row && call->row->family == FAMILY_CLOCK)
+		return;
+	if (!is_look(call))
+		rec->clock_polls = 0;
+	record_clock_ns(rec);
 }
 
 /* The virtual time of clock `id`, or -EINVAL. */

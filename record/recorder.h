@@ -13,9 +13,10 @@
 #include "../sandbox/stop.h"
 #include "../traces/writer.h"
 
-#define TEXT_SITES_MAX 64	  /* instructions replaced in one mapping */
-#define SLICE_NS 10000000ULL	  /* a turn's length while others wait */
-#define SLICE_BRANCHES 4000000ULL /* the same, counted: what arms the counter */
+#define TEXT_SITES_MAX 64		/* instructions replaced in one mapping */
+#define SLICE_NS 10000000ULL		/* a turn's length while others wait */
+#define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
+#define SLICE_BRANCHES 4000000ULL	/* the same, counted: what arms the counter */
 
 /* Payloads of one call, collected until its event is written. */
 struct captured {
@@ -53,6 +54,12 @@ struct guest_schedule {
 	uint64_t affinity;		    /* 0: all that guests see */
 };
 
+/* A call that waits until the virtual clock gets somewhere (timeout.h). */
+struct wait {
+	bool timed, expired; /* it has a deadline; which has come: the call was interrupted */
+	uint64_t deadline_ns;
+};
+
 /* The recorder's own part of a thread. */
 struct record_thread {
 	int request;	 /* PTRACE_CONT or PTRACE_SYSCALL: how to resume it */
@@ -85,6 +92,10 @@ struct record_thread {
 	size_t robust_count;
 	uint64_t clear_word;
 	struct guest_schedule schedule;
+	struct wait wait;
+	bool died;	   /* seeded: its death was reported and waits for its turn */
+	int death;	   /* that wait status */
+	uint32_t priority; /* chaos: 0 = not drawn yet */
 };
 
 /* A held signal still has to be raised. One that was may stay pending: a handler's mask can block it. */
@@ -98,6 +109,13 @@ static inline bool record_holds(const struct record_thread *own)
 /* Content that more than one may change at once: a file mapped shared and writable, or written by calls while it is
  * mapped, or a System V segment. */
 struct fd_info;
+struct timer;
+
+#define OUTSIDE_MAX 16
+struct file_id {
+	dev_t device;
+	ino_t inode;
+};
 
 struct shared_object {
 	uint64_t number, device, inode;
@@ -132,6 +150,20 @@ struct recorder {
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
+	unsigned int clock_polls; /* reads of the clock, and other looks, in a row */
+	struct random *order;	  /* seeded: the stream that turns are drawn from */
+	bool chaos;		  /* seeded: turns that a fair order would rarely give */
+	unsigned int turn_events; /* seeded: a turn has at most as many, 0 = not drawn yet */
+	unsigned int turn_left;	  /* seeded: events that the turn has */
+	uint64_t turn_over;	  /* seeded: ends at this event */
+	bool stirred;	      /* seeded: a call may have woken somebody since all were at rest */
+	bool timed_cuts;      /* seeded: a turn ended where it happened to be after a time */
+	bool killing;	      /* seeded: and may have killed somebody */
+	uint64_t idle_events; /* seeded: events when the clock jumped last */
+	unsigned int jumps;   /* seeded: of the clock since then */
+	struct timer *timers; /* on the virtual clock */
+	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
+	size_t outside_count;
 	bool random_devices;   /* some guest opened /dev/random or /dev/urandom */
 	uint64_t claimed;      /* signals that a guest sent itself with the si_code of a fault */
 	uint64_t affinity;     /* CPUs that guests see, bit 0 = CPU 0 */
@@ -163,6 +195,8 @@ int schedule_sweep(struct recorder *rec);
 /* Ends the current turn; its event is written once it is known who goes on. */
 void schedule_end_turn(struct recorder *rec, struct thread *thread);
 uint64_t schedule_now_ns(void); /* monotonic */
+/* The letter that proc_pid_stat(5) gives for the thread, '?' when it is gone. */
+char schedule_state(struct thread *thread);
 
 /* preempt.c */
 /* Before the thread runs: its counter counts when something may have to end its turn. */
@@ -291,8 +325,10 @@ int record_give(struct recorder *rec, struct thread *thread, const struct payloa
 		int64_t *ret_result);
 int record_sched(struct recorder *rec, struct thread *thread, bool *ret_answered);
 void record_sched_inherit(const struct thread *parent, struct thread *child);
-/* Virtual clock: now, after one step. */
+/* Virtual clock: now, after one step. Looks in a row take longer and longer steps, so that loops on the clock end. */
 uint64_t record_clock_ns(struct recorder *rec);
+/* Virtual clock: a call is made. */
+void record_clock_step(struct recorder *rec, const struct thread *thread);
 int record_random_read(struct recorder *rec, struct thread *thread, int64_t result);
 /* File content behind a mapping, stored as a blob. Fills digest, offset, length of *mapping. */
 int record_content(struct recorder *rec, int fd, struct mapping *mapping, uint64_t file_offset);

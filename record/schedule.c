@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "../traces/error.h"
+#include "seeded.h"
+#include "timers.h"
 
 #define YIELDS_BEFORE_LOOK 2
 
@@ -100,6 +102,9 @@ static struct thread *adopt_exec(struct recorder *rec, pid_t tid)
 	thread = guest_by_tid(&rec->guests, (pid_t)former);
 	if (thread) {
 		thread->tid = tid;
+		if (thread->record->stat_fd >= 0)
+			close(thread->record->stat_fd);
+		thread->record->stat_fd = -1;
 		thread->guest_tid = thread->process->pid;
 	}
 	return thread;
@@ -125,6 +130,11 @@ static int collect(struct recorder *rec, int options)
 	return schedule_stopped(rec, tid, status);
 }
 
+static bool is_death(int status)
+{
+	return stop_kind(status) == STOP_EXIT || stop_kind(status) == STOP_GONE;
+}
+
 int schedule_stopped(struct recorder *rec, pid_t tid, int status)
 {
 	struct thread *thread = guest_by_tid(&rec->guests, tid);
@@ -136,6 +146,11 @@ int schedule_stopped(struct recorder *rec, pid_t tid, int status)
 		int r = stop_kind(status) == STOP_GONE ? 0 : orphan_add(rec, tid, status);
 
 		return r < 0 ? r : 1;
+	}
+	if (rec->seeded && is_death(status)) {
+		thread->record->died = true;
+		thread->record->death = status;
+		return 1;
 	}
 	switch (stop_kind(status)) {
 	case STOP_EXIT: {
@@ -171,8 +186,7 @@ int schedule_sweep(struct recorder *rec)
 	return r == -ECHILD ? 0 : r;
 }
 
-/* True when the thread sleeps inside the kernel. */
-static bool is_asleep(struct thread *thread)
+char schedule_state(struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 	char text[128], *state;
@@ -182,14 +196,22 @@ static bool is_asleep(struct thread *thread)
 		snprintf(text, sizeof(text), "/proc/%d/stat", thread->tid);
 		own->stat_fd = open(text, O_RDONLY | O_CLOEXEC);
 		if (own->stat_fd < 0)
-			return false;
+			return '?';
 	}
 	n = pread(own->stat_fd, text, sizeof(text) - 1, 0);
 	if (n <= 0)
-		return false;
+		return '?';
 	text[n] = '\0';
 	state = strrchr(text, ')');
-	return state && (state[2] == 'S' || state[2] == 'D');
+	return state ? state[2] : '?';
+}
+
+/* True when the thread sleeps inside the kernel. */
+static bool is_asleep(struct thread *thread)
+{
+	char state = schedule_state(thread);
+
+	return state == 'S' || state == 'D';
 }
 
 /* Ends the current turn; the event is written once it is known who goes on. */
@@ -283,16 +305,17 @@ static int pick(struct recorder *rec)
 	struct thread *next;
 	int r;
 
-	while ((r = collect(rec, WNOHANG)) > 0)
-		;
-	if (r == 0 || r == -ECHILD)
+	r = rec->seeded ? seeded_settle(rec) : schedule_sweep(rec);
+	if (r == 0)
 		r = record_detached(rec);
 	if (r < 0)
 		return r;
-	next = next_ready(rec);
+	next = rec->seeded ? seeded_choose(rec) : next_ready(rec);
 	if (!next) {
 		if (rec->guests.alive == 0)
 			return 0;
+		if (rec->seeded && !rec->detached)
+			return seeded_idle(rec);
 		r = collect(rec, 0);
 		return r == -ECHILD && !rec->detached ? SWORN_EGONE : r < 0 && r != -ECHILD ? r : 0;
 	}
@@ -300,8 +323,27 @@ static int pick(struct recorder *rec)
 	if (r < 0)
 		return r;
 	rec->current = next;
+	rec->turn_over = writer_events(rec->writer) + rec->turn_left;
 	rec->slice_start_ns = schedule_now_ns();
 	return 0;
+}
+
+/* Threads that stand stopped may be on their way out after it. */
+static bool may_kill(const struct thread *thread)
+{
+	switch (thread->call.nr) {
+	case SYS_kill:
+	case SYS_tkill:
+	case SYS_tgkill:
+	case SYS_rt_sigqueueinfo:
+	case SYS_rt_tgsigqueueinfo:
+	case SYS_pidfd_send_signal:
+	case SYS_exit:
+	case SYS_exit_group:
+	case SYS_execve:
+	case SYS_execveat: return true;
+	default: return false;
+	}
 }
 
 static int resume(struct recorder *rec, struct thread *thread)
@@ -309,6 +351,8 @@ static int resume(struct recorder *rec, struct thread *thread)
 	struct record_thread *own = thread->record;
 	int r;
 
+	rec->stirred |= own->in_call || own->deliver;
+	rec->killing |= own->deliver || (own->in_call && may_kill(thread));
 	if (own->request != PTRACE_LISTEN) {
 		r = preempt_start(rec, thread);
 		if (r < 0)
@@ -322,6 +366,8 @@ static int resume(struct recorder *rec, struct thread *thread)
 		own->next_look_ns = 0;
 		own->lowest_ip = UINT64_MAX;
 		own->highest_ip = 0;
+	} else if (own->in_call) {
+		own->resumed_ns = schedule_now_ns();
 	}
 	r = stop_resume(thread, own->request, own->deliver);
 	if (own->request == PTRACE_DETACH) {
@@ -395,6 +441,8 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 
 	if (thread->run == RUN_USER && thread->record->counting)
 		return preempt_wait(rec, thread);
+	if (rec->seeded && thread->run == RUN_KERNEL && thread->record->blocks)
+		return seeded_wait(rec, thread);
 	if (thread->run == RUN_KERNEL && thread->record->blocks &&
 	    (others_alive(rec, thread) || is_in_exec(thread))) {
 		/* Once it has the leader's tid, nobody is left under its own. */
@@ -419,6 +467,10 @@ static int wait_current(struct recorder *rec, struct thread *thread)
 	}
 	if (r < 0)
 		return r;
+	if (rec->seeded && is_death(status)) {
+		r = schedule_stopped(rec, thread->tid, status);
+		return r < 0 ? r : seeded_settle(rec);
+	}
 	thread->stop_status = status;
 	thread->run = RUN_STOPPED;
 	return 0;
@@ -429,6 +481,25 @@ static bool slice_over(const struct recorder *rec, const struct thread *thread)
 {
 	return !thread->record->in_call && !thread->record->no_event && !thread->process->ending &&
 	       schedule_now_ns() - rec->slice_start_ns >= SLICE_NS;
+}
+
+/* Before the current thread goes on everybody else comes to rest; its turn may be over then, or the thread gone. */
+static int advance_seeded(struct recorder *rec, struct thread *thread)
+{
+	bool boundary = !thread->record->in_call && !thread->record->no_event &&
+			!thread->process->ending;
+	int r = timers_next(rec) <= rec->clock_ns ? timers_expire(rec) : 0;
+
+	if (r == 0 && rec->stirred)
+		r = seeded_settle(rec);
+	if (r < 0 || rec->current != thread || thread->stop_status)
+		return r;
+	if (boundary && writer_events(rec->writer) >= rec->turn_over &&
+	    schedule_others_ready(rec, thread)) {
+		schedule_end_turn(rec, thread);
+		return 0;
+	}
+	return resume(rec, thread);
 }
 
 /* One step of the current thread's turn; 1 when its stop is in thread->stop_status. */
@@ -444,6 +515,8 @@ static int advance(struct recorder *rec, struct thread *thread)
 			schedule_end_turn(rec, thread);
 			return r;
 		}
+		if (rec->seeded)
+			return advance_seeded(rec, thread);
 		if (slice_over(rec, thread)) {
 			while ((r = collect(rec, WNOHANG)) > 0)
 				;

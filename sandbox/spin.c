@@ -25,6 +25,29 @@ static int step_round(struct thread *thread, const struct registers *start, int 
 	return 0;
 }
 
+static bool is_lower(const struct registers *a, const struct registers *b)
+{
+	return a->rip != b->rip ? a->rip < b->rip : memcmp(a, b, sizeof(*a)) < 0;
+}
+
+/* Of all points of the round the same one, wherever the thread was interrupted. */
+static int step_to_lowest(struct thread *thread, int steps, int *ret_status)
+{
+	struct registers lowest = thread->registers;
+
+	for (int i = 0; i < 2 * steps; i++) {
+		int r = stop_step(thread, ret_status);
+
+		if (r != 0)
+			return r;
+		if (i < steps && is_lower(&thread->registers, &lowest))
+			lowest = thread->registers;
+		if (i >= steps && seek_same_registers(&thread->registers, &lowest))
+			return 0;
+	}
+	return 2;
+}
+
 static int find(const struct guests *guests, struct thread *thread, int *ret_status)
 {
 	const struct registers start = thread->registers;
@@ -43,7 +66,9 @@ static int find(const struct guests *guests, struct thread *thread, int *ret_sta
 	r = guest_state(guests, thread, &request, after);
 	if (r < 0)
 		return r;
-	return memcmp(before, after, sizeof(before)) == 0 ? 0 : 2;
+	if (memcmp(before, after, sizeof(before)) != 0)
+		return 2;
+	return step_to_lowest(thread, steps, ret_status);
 }
 
 int spin_find(const struct guests *guests, struct thread *thread, int *ret_status)
