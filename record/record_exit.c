@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "../traces/error.h"
@@ -13,12 +14,11 @@
 #include "timers.h"
 
 #define ROBUST_WORDS_MAX 2048
-#define NR_EXIT 60
 
 int record_exit_entry(struct recorder *rec, struct thread *thread)
 {
 	struct process *process = thread->process;
-	bool whole = thread->call.nr != NR_EXIT || process->threads_count == 1;
+	bool whole = thread->call.nr != SYS_exit || process->threads_count == 1;
 
 	if (whole && !process->checkpointed) {
 		int r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);

@@ -10,7 +10,6 @@
 #include "replayer.h"
 
 #define ADDRESS_MIN 0x1000ULL
-#define NR_MSEAL 462
 #define ADDRESS_MAX 0x7ffffffff000ULL
 
 static uint64_t page_up(uint64_t value)
@@ -349,7 +348,7 @@ int replay_execute(struct replayer *rep, struct thread *thread)
 	case SYS_munmap:
 	case SYS_mprotect:
 	case SYS_madvise:
-	case NR_MSEAL: break;
+	case SYS_mseal: break;
 	default: return SWORN_EREFUSED;
 	}
 	if (length == 0 && call->args[1] != 0)

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "../sandbox/entropy.h"
@@ -11,8 +12,7 @@
 
 #define FRAME_BYTES_MAX 65536
 #define SIGINFO_COMPARED 24 /* signo, errno, code, address */
-#define NR_RT_SIGRETURN 15
-#define FILTER_CODE 1 /* SYS_SECCOMP */
+#define FILTER_CODE 1	    /* SYS_SECCOMP */
 
 /* The signal of the instruction had a handler, but its frame could not be written: a SIGSEGV stands for it. */
 static bool is_unframed(const struct thread *thread, const siginfo_t *recorded, const siginfo_t *actual)
@@ -183,7 +183,7 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread)
 
 	if (r < 0)
 		return r;
-	if (!rep->event->registers || thread->call.nr != NR_RT_SIGRETURN)
+	if (!rep->event->registers || thread->call.nr != SYS_rt_sigreturn)
 		return SWORN_EFORMAT;
 	r = check_frame(rep, thread);
 	if (r < 0)

@@ -8,8 +8,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+
 #include "../traces/event.h"
+
+#ifndef SYS_mseal /* the headers of Debian 12 end before it */
+#define SYS_mseal 462
+#endif
 
 /*
  * One page at a fixed address in every guest, in record and replay: the only place from which the

@@ -9,10 +9,10 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
 #include "domain.h"
 
 #define ABI_X32 0x40000000U
-#define NR_MSEAL 462 /* the headers of Debian 12 end before it */
 #define CLONE_REFUSED                                                                  \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET | CLONE_UNTRACED)
@@ -27,7 +27,7 @@ static const uint16_t recording_calls[] = {
 
 static const uint16_t replay_calls[] = {
 	SYS_mmap,    SYS_munmap, SYS_mprotect,	 SYS_mremap,
-	SYS_madvise, SYS_exit,	 SYS_exit_group, NR_MSEAL,
+	SYS_madvise, SYS_exit,	 SYS_exit_group, SYS_mseal,
 };
 
 static const uint16_t supervisor_refuses[] = {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -386,7 +387,7 @@ int guest_enter_call(struct thread *thread)
 	if (!call->row)
 		return 0;
 	if (call->row->treatment == TREAT_SPECIAL && call->row->family == FAMILY_SIGNAL &&
-	    args[1] != 0 && call->nr != 131) {
+	    args[1] != 0 && call->nr != SYS_sigaltstack) {
 		call->has_input = guest_read(thread, args[1], call->input, sizeof(call->input)) >= 8;
 	} else if (call->row->family == FAMILY_SIGNAL && args[0] != 0) {
 		call->has_input = guest_read(thread, args[0], call->input, 24) ==
@@ -416,18 +417,18 @@ int guest_finish_call(struct thread *thread, int64_t result)
 	struct mapping_table *table = &thread->process->space->table;
 	uint64_t start = call->args[0], end = start + ((call->args[1] + 4095) & ~4095ULL);
 
-	if (call->nr == 10) /* mprotect */
+	if (call->nr == SYS_mprotect)
 		return guest_mprotect(thread, result);
 	if (result < 0 && result >= -4095)
 		return 0;
 	switch (call->nr) {
-	case 11: /* munmap */ return end > start ? mapping_remove(table, start, end) : 0;
-	case 135: /* personality */
+	case SYS_munmap: return end > start ? mapping_remove(table, start, end) : 0;
+	case SYS_personality:
 		if ((uint32_t)call->args[0] != UINT32_MAX)
 			thread->process->reads_execute = call->args[0] & READ_IMPLIES_EXEC;
 		return 0;
-	case 218: /* set_tid_address */ thread->clear_tid = call->args[0]; return 0;
-	case 273: /* set_robust_list */ thread->robust_list = call->args[0]; return 0;
+	case SYS_set_tid_address: thread->clear_tid = call->args[0]; return 0;
+	case SYS_set_robust_list: thread->robust_list = call->args[0]; return 0;
 	default: break;
 	}
 	if (call->row && call->row->family == FAMILY_SIGNAL)

@@ -1,6 +1,7 @@
 /* The model's part of signals: what calls, handlers and their return change. */
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "guest.h"
 
@@ -17,18 +18,16 @@ void guest_signal_call(struct thread *thread)
 	if (!call->has_input)
 		return;
 	switch (call->nr) {
-	case 13: /* rt_sigaction */
+	case SYS_rt_sigaction:
 		if (call->args[0] >= 1 && call->args[0] <= SIGNALS)
 			memcpy(&thread->process->signals->actions[call->args[0] - 1], call->input,
 			       sizeof(struct signal_disposition));
 		break;
-	case 14: /* rt_sigprocmask */
+	case SYS_rt_sigprocmask:
 		memcpy(&set, call->input, sizeof(set));
 		thread->mask = signal_mask_change(thread->mask, (int)call->args[0], set);
 		break;
-	case 131: /* sigaltstack */
-		memcpy(&thread->stack, call->input, sizeof(thread->stack));
-		break;
+	case SYS_sigaltstack: memcpy(&thread->stack, call->input, sizeof(thread->stack)); break;
 	default: break;
 	}
 }
