@@ -70,8 +70,7 @@ bool crew_has_object(const struct crew *crew, uint64_t object)
 {
 	uint32_t group = group_of_object(crew->plan->groups, object);
 
-	return crew->self != 0 && group != 0 &&
-	       crew->table->units[group].owner == crew->self;
+	return crew->self != 0 && group != 0 && crew->table->units[group].owner == crew->self;
 }
 
 /* What of a process outlives its image, as far as its model has it. */

@@ -275,7 +275,8 @@ static int play_sink(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 
-	if (event->sink == 0 || !rep->sinks || event->result <= 0 || !(thread->call.row->flags & ROW_OUTPUT))
+	if (event->sink == 0 || !rep->sinks || event->result <= 0 ||
+	    !(thread->call.row->flags & ROW_OUTPUT))
 		return 0;
 	return sink_update(rep->sinks, event->sink, thread, event->result,
 			   rep->show_output ? replay_show : NULL);

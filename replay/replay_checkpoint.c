@@ -81,8 +81,7 @@ static void show_page(struct thread *thread, const struct difference *d, bool ha
 	while (d->has_expected && d->has_actual && block < TAG_BLOCKS - 1 &&
 	       ((d->expected ^ d->actual) >> (4 * block) & 15) == 0)
 		block++;
-	length = (size_t)snprintf(text, size, has ? "tag 0x%016" PRIx64 : "as its backing",
-				  d->actual);
+	length = (size_t)snprintf(text, size, has ? "tag 0x%016" PRIx64 : "as its backing", d->actual);
 	if (guest_read(thread, d->address + block * TAG_BLOCK_BYTES, bytes, sizeof(bytes)) !=
 	    sizeof(bytes))
 		return;

@@ -66,7 +66,7 @@ struct position {
 	enum turn_end kind; /* TURN_COUNT or TURN_ADDRESS; without a counter TURN_STATE */
 	uint64_t count;
 	uint8_t state[DIGEST_BYTES]; /* TURN_STATE */
-	struct registers registers; /* orig_rax is -1; RF is clear */
+	struct registers registers;  /* orig_rax is -1; RF is clear */
 };
 
 /*

@@ -220,12 +220,12 @@ void guests_object_length(struct guests *guests, uint64_t object, uint64_t lengt
 
 struct state_request {
 	enum page_hash pages;
-	bool with_memory; /* false leaves memory out (vfork child) */
+	bool with_memory;	/* false leaves memory out (vfork child) */
 	struct page_tags *tags; /* appended to unless NULL */
 };
 /* Hash of the process's state. */
-int guest_state(const struct guests *guests, struct thread *thread, const struct state_request *request,
-		uint8_t ret_hash[DIGEST_BYTES]);
+int guest_state(const struct guests *guests, struct thread *thread,
+		const struct state_request *request, uint8_t ret_hash[DIGEST_BYTES]);
 /* True when `process` is the only one in its unit, i.e. its end ends the unit. */
 bool unit_ends_with(const struct process *process);
 

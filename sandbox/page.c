@@ -214,9 +214,9 @@ static int batch_add(struct walk *walk, const struct mapping *mapping, uint64_t 
 static int range_scan(struct walk *walk, const struct mapping *mapping, uint64_t start, uint64_t end)
 {
 	struct scan_region regions[SCAN_REGIONS];
-	uint64_t unwanted = is_shared(mapping)			? 0
-			    : mapping->backing == BACKING_ANON	? SCAN_ZERO
-								: SCAN_FILE | SCAN_ZERO;
+	uint64_t unwanted = is_shared(mapping)		       ? 0
+			    : mapping->backing == BACKING_ANON ? SCAN_ZERO
+							       : SCAN_FILE | SCAN_ZERO;
 	struct scan_request request = {
 		.size = sizeof(request),
 		.end = end,

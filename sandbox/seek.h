@@ -28,7 +28,7 @@ struct state_request seek_request(void);
  * Replay: runs the thread to where its registers are these, and the state, unless NULL, is this. 0; 1 when another stop
  * came first; -EOVERFLOW when it came by too often to say anything.
  */
-int seek_reach(const struct guests *guests, struct thread *thread, const struct registers *registers,
-	       const uint8_t *state, int *ret_status);
+int seek_reach(const struct guests *guests, struct thread *thread,
+	       const struct registers *registers, const uint8_t *state, int *ret_status);
 
 #endif

@@ -315,8 +315,8 @@ static const struct row madvise_unlisted = UNLISTED(EINVAL, ADDR(addr), SIZE(len
 static const struct row process_madvise_rows[] = {
 #include "process_madvise_table.def"
 };
-static const struct row process_madvise_unlisted = UNLISTED(EINVAL, FD(pidfd), ADDR(iov), SIZE(iovcnt),
-							    INT(advice), INT(flags));
+static const struct row process_madvise_unlisted = UNLISTED(EINVAL, FD(pidfd), ADDR(iov),
+							    SIZE(iovcnt), INT(advice), INT(flags));
 #undef PARENT
 
 #define PARENT epoll_ctl
@@ -338,8 +338,8 @@ static const struct row landlock_add_rule_unlisted = UNLISTED(EINVAL, FD(ruleset
 static const struct row keyctl_rows[] = {
 #include "keyctl_table.def"
 };
-static const struct row keyctl_unlisted = UNLISTED(EOPNOTSUPP, INT(operation), WORD(arg2), WORD(arg3),
-						   WORD(arg4), WORD(arg5));
+static const struct row keyctl_unlisted = UNLISTED(EOPNOTSUPP, INT(operation), WORD(arg2),
+						   WORD(arg3), WORD(arg4), WORD(arg5));
 #undef PARENT
 
 enum { SYSFS_INDEX_OF = 1, SYSFS_NAME_OF = 2, SYSFS_COUNT = 3 };

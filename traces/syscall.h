@@ -36,8 +36,8 @@ enum family {
 	FAMILY_SCHED,	 /* affinity, nice and policy: virtual */
 	FAMILY_DUMPABLE, /* prctl PR_SET_DUMPABLE and others answered virtually */
 	FAMILY_SECCOMP,	 /* guest filters, no_new_privs: from the model */
-	FAMILY_FOREIGN,	 /* process_vm_writev: executed, and what it wrote is told as memory events */
-	FAMILY_ADVICE,	 /* madvise MADV_FREE: from the mapping model */
+	FAMILY_FOREIGN, /* process_vm_writev: executed, and what it wrote is told as memory events */
+	FAMILY_ADVICE,	/* madvise MADV_FREE: from the mapping model */
 };
 
 enum result_kind { RESULT_WORD = 0, RESULT_FD, RESULT_ADDR, RESULT_NONE };
@@ -60,8 +60,8 @@ enum row_flag {
 	ROW_CLOSES = 4, /* may create, close or replace fds other than its result: the fd cache forgets all */
 	ROW_TIMER = 8,	      /* may arm a timer that sends a signal */
 	ROW_WRITES_FILE = 16, /* changes the content of the file behind an fd argument without ROW_OUTPUT bytes (ftruncate, splice, ...) */
-	ROW_OPENS = 32, /* opens a file by its path, and may make it shorter */
-	ROW_QUIET = 64, /* refused without a warning: programs ask for it as a matter of course */
+	ROW_OPENS = 32,	      /* opens a file by its path, and may make it shorter */
+	ROW_QUIET = 64,	 /* refused without a warning: programs ask for it as a matter of course */
 	ROW_EARLY = 128, /* writes memory before it sleeps: others see that while it does */
 };
 

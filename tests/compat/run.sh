@@ -21,7 +21,7 @@ unset MAKEFLAGS MAKELEVEL MFLAGS DISPLAY
 # Servers run as users of their own, in a directory of ours. Natively they have a network and processes of their own, as
 # in a recording: nothing of a run that fails half-way is left for the next one.
 chmod 755 "$WORK" && [ "${TMPDIR:-}" != "$WORK/tmp" ] || chmod 1777 "$TMPDIR"
-# shellcheck disable=SC2016 # for the shell inside
+# shellcheck disable=SC2016,SC2034 # for the shell inside; lib.sh starts native runs by it
 [ "$(id -u)" -ne 0 ] ||
 	NATIVE=(unshare -n -p -f --kill-child --mount-proc sh -c 'ip link set lo up; "$@"; exit $?' sh)
 

@@ -15,7 +15,10 @@ static long raw(long nr)
 {
 	long result;
 
-	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(1), "S"(2), "d"(3) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(1), "S"(2), "d"(3)
+			 : "rcx", "r11", "memory");
 	return result;
 }
 

@@ -31,8 +31,11 @@ static void jump(const char *what, uintptr_t address)
 		code();
 		say("came back\n");
 	}
-	say("%s: signal %d, code %d, address %s, ip %s, alternate stack %d\n", what, seen.si_signo, seen.si_code,
-	    (uintptr_t)seen.si_addr == address ? "same" : seen.si_addr ? "other" : "none",
+	say("%s: signal %d, code %d, address %s, ip %s, alternate stack %d\n", what, seen.si_signo,
+	    seen.si_code,
+	    (uintptr_t)seen.si_addr == address ? "same"
+	    : seen.si_addr		       ? "other"
+					       : "none",
 	    ip_seen == address ? "same" : "other", on_stack);
 }
 
@@ -50,7 +53,8 @@ static void overflow(void)
 
 	if (sigsetjmp(back, 1) == 0)
 		deeper(top);
-	say("stack overflow: signal %d, code %d, alternate stack %d\n", seen.si_signo, seen.si_code, on_stack);
+	say("stack overflow: signal %d, code %d, alternate stack %d\n", seen.si_signo, seen.si_code,
+	    on_stack);
 }
 
 static void *in_thread(void *argument)
@@ -94,8 +98,11 @@ static void no_frame(const char *what, uintptr_t address, int handled)
 		expect(sigaltstack(&none, NULL) == 0);
 		if (!handled)
 			signal(SIGSEGV, SIG_DFL);
-		__asm__ volatile("movq %0, %%rsp; movq %1, %%rdi; movl $200, %%eax; movl $10, %%esi; syscall; ud2"
-				 ::"r"(address), "r"((long)syscall(SYS_gettid)) : "rdi", "rsi", "memory");
+		__asm__ volatile("movq %0, %%rsp; movq %1, %%rdi\n\t"
+				 "movl $200, %%eax; movl $10, %%esi; syscall; ud2"
+				 :
+				 : "r"(address), "r"((long)syscall(SYS_gettid))
+				 : "rdi", "rsi", "memory");
 	}
 	status = reap(pid);
 	say("%s: killed by %d\n", what, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
@@ -105,8 +112,11 @@ static void no_frame(const char *what, uintptr_t address, int handled)
 static void frame_elsewhere(void)
 {
 	if (sigsetjmp(back, 1) == 0)
-		__asm__ volatile("movl $64, %%esp; movq %0, %%rdi; movl $200, %%eax; movl $10, %%esi; syscall; ud2"
-				 ::"r"((long)syscall(SYS_gettid)) : "rax", "rcx", "r11", "rdi", "rsi", "memory");
+		__asm__ volatile("movl $64, %%esp; movq %0, %%rdi\n\t"
+				 "movl $200, %%eax; movl $10, %%esi; syscall; ud2"
+				 :
+				 : "r"((long)syscall(SYS_gettid))
+				 : "rax", "rcx", "r11", "rdi", "rsi", "memory");
 	say("no stack for SIGUSR1: signal %d, code %d\n", seen.si_signo, seen.si_code);
 	if (sigsetjmp(back, 1) == 0)
 		__asm__ volatile("movl $64, %%esp; ud2" ::: "memory");
@@ -132,7 +142,10 @@ static void bad_return(void)
 		static char zeros[8192] __attribute__((aligned(64)));
 
 		signal(SIGSEGV, SIG_DFL);
-		__asm__ volatile("movq %0, %%rsp; movl $15, %%eax; syscall; ud2" ::"r"(zeros + 4096) : "memory");
+		__asm__ volatile("movq %0, %%rsp; movl $15, %%eax; syscall; ud2"
+				 :
+				 : "r"(zeros + 4096)
+				 : "memory");
 	}
 	status = reap(pid);
 	say("rt_sigreturn to nowhere: killed by %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);

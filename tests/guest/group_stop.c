@@ -159,7 +159,8 @@ static void notices(int flags)
 		sigsuspend(&old);
 	while (waitpid(pid, NULL, 0) > 0)
 		;
-	say("flags %x: stopped %d, continued at most once %d\n", flags, (int)children[0], children[1] <= 1);
+	say("flags %x: stopped %d, continued at most once %d\n", flags, (int)children[0],
+	    children[1] <= 1);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	action.sa_handler = SIG_DFL;
 	action.sa_flags = 0;

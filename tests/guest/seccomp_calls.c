@@ -105,7 +105,8 @@ static void maps(void)
 
 	forbid(SYS_mmap, SECCOMP_RET_ERRNO | 12);
 	forbid(SYS_brk, SECCOMP_RET_ERRNO | 12);
-	expect(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == 12);
+	expect(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	       errno == 12);
 	expect(syscall(SYS_brk, (char *)before + 4096) == -1);
 	forbid(SYS_mmap, SECCOMP_RET_TRAP);
 	expect((uintptr_t)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == 42);

@@ -145,11 +145,11 @@ static const struct {
 	const char *name;
 	long (*wait)(void);
 } calls[] = {
-	{ "read", wait_read },	   { "recv", wait_recv },	{ "accept", wait_accept },
-	{ "eventfd", wait_event }, { "futex", wait_futex },	{ "poll", wait_poll },
-	{ "select", wait_select }, { "epoll_wait", wait_epoll }, { "wait4", wait_child },
-	{ "waitid", wait_id },	   { "flock", wait_flock },	{ "F_SETLKW", wait_lock },
-	{ "semop", wait_semaphore }, { "msgrcv", wait_message }, { "pause", wait_pause },
+	{ "read", wait_read },	     { "recv", wait_recv },	   { "accept", wait_accept },
+	{ "eventfd", wait_event },   { "futex", wait_futex },	   { "poll", wait_poll },
+	{ "select", wait_select },   { "epoll_wait", wait_epoll }, { "wait4", wait_child },
+	{ "waitid", wait_id },	     { "flock", wait_flock },	   { "F_SETLKW", wait_lock },
+	{ "semop", wait_semaphore }, { "msgrcv", wait_message },   { "pause", wait_pause },
 	{ "nanosleep", wait_sleep },
 };
 
@@ -234,7 +234,7 @@ static void attempt(size_t i, int flags)
 	r = calls[i].wait();
 	error = errno;
 	say("%s%s: %s, hits %d\n", calls[i].name, flags ? ", restarted" : "",
-	    r >= 0	    ? "done"
+	    r >= 0	     ? "done"
 	    : error == EINTR ? "EINTR"
 			     : strerror(error),
 	    (int)hits);

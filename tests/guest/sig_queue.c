@@ -20,7 +20,8 @@ static void handler(int number, siginfo_t *info, void *context)
 static void show(const char *what)
 {
 	for (int i = 0; i < count; i++)
-		say("%s: signal %d, value %d, code %d\n", what, (int)seen[i], (int)values[i], (int)codes[i]);
+		say("%s: signal %d, value %d, code %d\n", what, (int)seen[i], (int)values[i],
+		    (int)codes[i]);
 	count = 0;
 }
 
@@ -100,8 +101,8 @@ static void waits(void)
 	send(SIGRTMIN + 2, 9);
 	send(SIGUSR2, 10);
 	expect(read(fd, read_info, sizeof(read_info)) == 2 * sizeof(read_info[0]));
-	say("signalfd: %u %d, %u %d\n", read_info[0].ssi_signo, read_info[0].ssi_int, read_info[1].ssi_signo,
-	    read_info[1].ssi_int);
+	say("signalfd: %u %d, %u %d\n", read_info[0].ssi_signo, read_info[0].ssi_int,
+	    read_info[1].ssi_signo, read_info[1].ssi_int);
 	close(fd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	expect(count == 0);

@@ -153,8 +153,8 @@ static void edits(void)
 			 : "r"((long)syscall(SYS_gettid))
 			 : "rax", "rbx", "rcx", "rdi", "rsi", "r11", "r15", "xmm7", "cc", "memory");
 	expect(sigprocmask(SIG_BLOCK, NULL, &set) == 0);
-	say("edited: rbx %lx, r15 %ld, xmm7 %u, mxcsr %x, carry %d, blocked %d\n", (unsigned long)rbx, (long)r15,
-	    word, mxcsr, carry != 0, sigismember(&set, SIGWINCH));
+	say("edited: rbx %lx, r15 %ld, xmm7 %u, mxcsr %x, carry %d, blocked %d\n",
+	    (unsigned long)rbx, (long)r15, word, mxcsr, carry != 0, sigismember(&set, SIGWINCH));
 	__asm__ volatile("ldmxcsr %0" ::"m"((unsigned int){ 0x1f80 }));
 }
 

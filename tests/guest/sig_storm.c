@@ -63,7 +63,8 @@ static void round_of_calls(int i)
 	memset(map, i, 65536);
 	expect(mprotect(map, 4096, PROT_READ) == 0 && munmap(map, 65536) == 0);
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	expect(fd >= 0 && pread(fd, stack, 4, 0) == 4 && memcmp(stack, "\177ELF", 4) == 0 && close(fd) == 0);
+	expect(fd >= 0 && pread(fd, stack, 4, 0) == 4 && memcmp(stack, "\177ELF", 4) == 0 &&
+	       close(fd) == 0);
 	while (nanosleep(&left, &left) < 0)
 		expect(errno == EINTR);
 	expect(poll(&none, 1, 1) == 0 || errno == EINTR);

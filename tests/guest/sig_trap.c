@@ -81,7 +81,9 @@ static void steps(void)
 			 "nop\n"
 			 "nop\n"
 			 "nop\n"
-			 ::: "cc", "memory");
+			 :
+			 :
+			 : "cc", "memory");
 	say("trap flag: %d steps, code %d\n", (int)count, (int)code_seen);
 }
 

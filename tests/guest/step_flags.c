@@ -13,7 +13,10 @@ static uint64_t call(void)
 {
 	uint64_t result = SYS_getppid, flags;
 
-	__asm__ volatile("syscall\n\tmov %%r11, %1" : "+a"(result), "=r"(flags) : : "rcx", "r11", "memory");
+	__asm__ volatile("syscall\n\tmov %%r11, %1"
+			 : "+a"(result), "=r"(flags)
+			 :
+			 : "rcx", "r11", "memory");
 	return flags;
 }
 

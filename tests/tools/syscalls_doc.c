@@ -14,8 +14,8 @@ static const char *const results[] = { "word", "fd", "address", "none" };
 static const char *const grants[] = {
 	"", "fs read", "fs write", "fs by flags", "net connect", "net listen", "proc spawn", "clock"
 };
-static const char *const flags[] = { "blocks", "output", "closes", "timer", "writes file",
-					   "opens", "quiet" };
+static const char *const flags[] = { "blocks",	    "output", "closes", "timer",
+				     "writes file", "opens",  "quiet" };
 
 static void print_scaled(const char *count, unsigned int unit)
 {

@@ -25,9 +25,11 @@ static void a_good_end_is_the_commands_own(void **state)
 	ending.wait_status = 9;
 	assert_int_equal(ending_code(&ending), 137);
 	assert_string_equal(ending_status(&ending), "ok");
-	assert_string_equal(described(&ending), "sworn: 9 events in t.sworn; to repeat the run: sworn replay");
+	assert_string_equal(described(&ending),
+			    "sworn: 9 events in t.sworn; to repeat the run: sworn replay");
 	ending.output = "t.sworn";
-	assert_string_equal(described(&ending), "sworn: 9 events in t.sworn; to repeat the run: sworn replay t.sworn");
+	assert_string_equal(described(&ending),
+			    "sworn: 9 events in t.sworn; to repeat the run: sworn replay t.sworn");
 }
 
 static void a_command_that_cannot_start_has_the_shells_codes(void **state)
@@ -47,7 +49,9 @@ static void a_command_that_cannot_start_has_the_shells_codes(void **state)
 
 static void a_trace_that_cannot_be_created_is_no_missing_command(void **state)
 {
-	struct ending ending = { .stage = STAGE_TRACE, .command = "c", .output = "no/t.sworn", .error = -ENOENT };
+	struct ending ending = {
+		.stage = STAGE_TRACE, .command = "c", .output = "no/t.sworn", .error = -ENOENT
+	};
 
 	(void)state;
 	assert_int_equal(ending_code(&ending), 125);
@@ -71,7 +75,9 @@ static void what_ends_a_run_has_a_status_and_advice(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ending ending = { .stage = STAGE_RUN, .command = "prog", .events = 12, .detail = "why" };
+		struct ending ending = {
+			.stage = STAGE_RUN, .command = "prog", .events = 12, .detail = "why"
+		};
 
 		ending.error = cases[i].error;
 		assert_int_equal(ending_code(&ending), 125);

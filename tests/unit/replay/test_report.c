@@ -52,7 +52,9 @@ static void errors_have_the_codes_that_scripts_rely_on(void **state)
 
 static void the_line_of_a_tenant_ends_in_the_verdict(void **state)
 {
-	static struct replayer replayer = { .played = 5, .checkpoints = 2, .ended = true, .guests = { .units_count = 1 } };
+	static struct replayer replayer = {
+		.played = 5, .checkpoints = 2, .ended = true, .guests = { .units_count = 1 }
+	};
 	struct outcome outcome = { .name = "t", .replayer = &replayer, .trace = { .events = 5 } };
 	const char *expected = "tenant default: 5 of 5 events, 1 unit, 2 checkpoints, state sha256:"
 			       "0000000000000000000000000000000000000000000000000000000000000000, "
@@ -65,22 +67,27 @@ static void the_line_of_a_tenant_ends_in_the_verdict(void **state)
 static void a_divergence_is_told_with_all_that_is_known(void **state)
 {
 	static struct replayer replayer = { .played = 4 };
-	struct outcome outcome = { .name = "t", .replayer = &replayer, .trace = { .events = 5 }, .error = SWORN_EDIVERGED };
+	struct outcome outcome = {
+		.name = "t", .replayer = &replayer, .trace = { .events = 5 }, .error = SWORN_EDIVERGED
+	};
 	struct divergence *d = &replayer.divergence;
 	char backtrace[] = "#0 0x10 f+0x1 (p)\n#1 0x20 main at p.c:3 (p)";
 
 	(void)state;
-	*d = (struct divergence){ .found = true, .event = 4, .thread = 2, .unit = 3, .call = "write", .where = "argument 1" };
+	*d = (struct divergence){
+		.found = true, .event = 4, .thread = 2, .unit = 3, .call = "write", .where = "argument 1"
+	};
 	strcpy(d->expected, "abc");
 	strcpy(d->actual, "abd");
 	strcpy(d->previous[0], "3 thread 2 close(3) = 0");
 	d->previous_count = 1;
 	d->backtrace = backtrace;
-	assert_non_null(strstr(printed(&outcome), "diverged\n  first difference at event 4: tenant default, unit 3, "
-						  "thread 2, write\n    where     argument 1\n    expected  abc\n"
-						  "    actual    abd\n  events before:\n    3 thread 2 close(3) = 0\n"
-						  "  the guest stands at:\n    #0 0x10 f+0x1 (p)\n"
-						  "    #1 0x20 main at p.c:3 (p)\n  next: "));
+	assert_non_null(strstr(printed(&outcome),
+			       "diverged\n  first difference at event 4: tenant default, unit 3, "
+			       "thread 2, write\n    where     argument 1\n    expected  abc\n"
+			       "    actual    abd\n  events before:\n    3 thread 2 close(3) = 0\n"
+			       "  the guest stands at:\n    #0 0x10 f+0x1 (p)\n"
+			       "    #1 0x20 main at p.c:3 (p)\n  next: "));
 }
 
 static void a_trace_that_was_not_played_is_called_by_its_name(void **state)
@@ -88,7 +95,9 @@ static void a_trace_that_was_not_played_is_called_by_its_name(void **state)
 	struct outcome outcome = { .name = "gone.sworn", .error = -ENOENT, .reason = "it cannot be opened" };
 
 	(void)state;
-	assert_int_equal(strncmp(printed(&outcome), "gone.sworn: no trace\n  it cannot be opened\n  next: ", 48), 0);
+	assert_int_equal(strncmp(printed(&outcome),
+				 "gone.sworn: no trace\n  it cannot be opened\n  next: ", 48),
+			 0);
 	outcome.name = NULL;
 	assert_int_equal(strncmp(printed(&outcome), "@latest: no trace\n", 18), 0);
 }

@@ -71,8 +71,7 @@ static void check_guest_filter(const struct filter *filter, const int *listed, s
 		assert_int_equal(ask(filter, nr, CALL_PAGE_AFTER, 0), expected);
 		for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
 			assert_int_equal(ask(filter, nr, elsewhere[i], 0), SECCOMP_RET_TRACE);
-		assert_int_equal(ask(filter, nr | 0x40000000, CALL_PAGE_AFTER, 0),
-				 SECCOMP_RET_TRACE);
+		assert_int_equal(ask(filter, nr | 0x40000000, CALL_PAGE_AFTER, 0), SECCOMP_RET_TRACE);
 	}
 	assert_int_equal(ask(filter, -1, CALL_PAGE_AFTER, 0), SECCOMP_RET_TRACE);
 	assert_int_equal(ask(filter, -1, 0, 0), SECCOMP_RET_TRACE);
@@ -93,9 +92,9 @@ static void filter_recording_allows_only_listed_calls_of_the_page(void **state)
 
 static void filter_replay_allows_only_listed_calls_of_the_page(void **state)
 {
-	static const int listed[] = { SYS_mmap,	   SYS_munmap, SYS_mprotect, SYS_mremap,
-				      SYS_madvise, SYS_clone,  SYS_exit,     SYS_exit_group,
-				      462 /* mseal */ };
+	static const int listed[] = { SYS_mmap,	  SYS_munmap,	  SYS_mprotect,
+				      SYS_mremap, SYS_madvise,	  SYS_clone,
+				      SYS_exit,	  SYS_exit_group, 462 /* mseal */ };
 	struct filter filter;
 
 	(void)state;

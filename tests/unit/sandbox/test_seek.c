@@ -18,17 +18,17 @@
 static volatile uint64_t *shared;
 
 /* Every register is the same at the int3, also those that a fork hands down: an empty image resets the vector state. */
-#define PROGRAM(text)                                                                        \
-	__asm__ volatile("mov $-1, %%eax\n\tmov $-1, %%edx\n\txrstor 1024(%%rdi)\n\t"         \
-			 "xor %%eax, %%eax\n\txor %%ebx, %%ebx\n\txor %%ecx, %%ecx\n\t"      \
-			 "xor %%edx, %%edx\n\txor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\t"      \
-			 "xor %%r10d, %%r10d\n\txor %%r11d, %%r11d\n\txor %%r12d, %%r12d\n\t" \
-			 "xor %%r13d, %%r13d\n\txor %%r14d, %%r14d\n\txor %%r15d, %%r15d\n\t" \
-			 "xor %%ebp, %%ebp\n\tint3\n\t" text                                 \
-			 :                                                                   \
-			 : "D"(shared), "S"(0)                                               \
-			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12",      \
-			   "r13", "r14", "r15", "cc", "memory")
+#define PROGRAM(text)                                                                          \
+	__asm__ volatile("mov $-1, %%eax\n\tmov $-1, %%edx\n\txrstor 1024(%%rdi)\n\t"          \
+			 "xor %%eax, %%eax\n\txor %%ebx, %%ebx\n\txor %%ecx, %%ecx\n\t"        \
+			 "xor %%edx, %%edx\n\txor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\t"        \
+			 "xor %%r10d, %%r10d\n\txor %%r11d, %%r11d\n\txor %%r12d, %%r12d\n\t"  \
+			 "xor %%r13d, %%r13d\n\txor %%r14d, %%r14d\n\txor %%r15d, %%r15d\n\t"  \
+			 "xor %%ebp, %%ebp\n\tint3\n\t" text                                   \
+			 :                                                                     \
+			 : "D"(shared), "S"(0)                                                 \
+			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", \
+			   "r14", "r15", "cc", "memory")
 
 /* Long rounds that leave every register as it was: only memory counts them. */
 static void count_in_memory(void)

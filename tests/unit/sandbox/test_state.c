@@ -134,7 +134,7 @@ static struct state_input *one(struct one *one, pid_t pid, struct mapping mappin
 	one->entries[1] = mapping;
 	one->table = (struct mapping_table){ one->entries, 2, 2 };
 	one->input = (struct state_input){ .source = { .pid = pid, .table = &one->table, .arena = arena },
-					     .with_memory = true };
+					   .with_memory = true };
 	return &one->input;
 }
 

@@ -15,15 +15,24 @@ static void a_call_shows_descriptors_strings_and_its_result(void **state)
 {
 	struct payload path = { 1, DIRECTION_IN, 0x5000, 10, (const uint8_t *)"/etc/group" };
 	struct event event = {
-		.number = 7, .kind = EVENT_CALL, .thread = 2, .nr = SYS_openat, .args = { 0xffffff9c, 0x5000, 0x80000 },
-		.result = 3, .payloads = &path, .payloads_count = 1,
+		.number = 7,
+		.kind = EVENT_CALL,
+		.thread = 2,
+		.nr = SYS_openat,
+		.args = { 0xffffff9c, 0x5000, 0x80000 },
+		.result = 3,
+		.payloads = &path,
+		.payloads_count = 1,
 	};
 	(void)state;
-	assert_string_equal(described(&event), "7 thread 2 openat(AT_FDCWD, \"/etc/group\", 0x80000, 0) = 3");
+	assert_string_equal(described(&event),
+			    "7 thread 2 openat(AT_FDCWD, \"/etc/group\", 0x80000, 0) = 3");
 	event.result = -2;
-	assert_string_equal(described(&event), "7 thread 2 openat(AT_FDCWD, \"/etc/group\", 0x80000, 0) = -1 ENOENT");
+	assert_string_equal(described(&event),
+			    "7 thread 2 openat(AT_FDCWD, \"/etc/group\", 0x80000, 0) = -1 ENOENT");
 	event.payloads_count = 0;
-	assert_string_equal(described(&event), "7 thread 2 openat(AT_FDCWD, 0x5000, 0x80000, 0) = -1 ENOENT");
+	assert_string_equal(described(&event),
+			    "7 thread 2 openat(AT_FDCWD, 0x5000, 0x80000, 0) = -1 ENOENT");
 }
 
 static void long_and_binary_bytes_are_quoted_and_cut(void **state)
@@ -31,14 +40,20 @@ static void long_and_binary_bytes_are_quoted_and_cut(void **state)
 	uint8_t bytes[64];
 	struct payload data = { 1, DIRECTION_IN, 0x6000, sizeof(bytes), bytes };
 	struct event event = {
-		.kind = EVENT_CALL, .thread = 1, .nr = SYS_write, .args = { 1, 0x6000, 64 }, .result = 64,
-		.payloads = &data, .payloads_count = 1,
+		.kind = EVENT_CALL,
+		.thread = 1,
+		.nr = SYS_write,
+		.args = { 1, 0x6000, 64 },
+		.result = 64,
+		.payloads = &data,
+		.payloads_count = 1,
 	};
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
 	memcpy(bytes, "\n\t\"\\\x1b\xff", 6);
-	assert_string_equal(described(&event),
-			    "0 thread 1 write(1, \"\\n\\t\\\"\\\\\\x1b\\xffxxxxxxxxxxxxxxxxxxxxxxxxxx\"..., 64) = 64");
+	assert_string_equal(
+		described(&event),
+		"0 thread 1 write(1, \"\\n\\t\\\"\\\\\\x1b\\xffxxxxxxxxxxxxxxxxxxxxxxxxxx\"..., 64) = 64");
 }
 
 static void a_line_that_does_not_fit_ends_in_dots(void **state)
@@ -52,7 +67,9 @@ static void a_line_that_does_not_fit_ends_in_dots(void **state)
 
 static void a_request_has_its_name(void **state)
 {
-	struct event event = { .kind = EVENT_CALL, .thread = 1, .nr = SYS_fcntl, .args = { 5, 1 }, .result = 1 };
+	struct event event = {
+		.kind = EVENT_CALL, .thread = 1, .nr = SYS_fcntl, .args = { 5, 1 }, .result = 1
+	};
 	(void)state;
 	assert_string_equal(described(&event), "0 thread 1 fcntl(5, F_GETFD) = 1");
 	event.args[1] = 0x7777;
@@ -66,8 +83,13 @@ static void vectors_show_what_they_lead_to(void **state)
 		{ 1, DIRECTION_IN, 0x9000, 2, (const uint8_t *)"hi" },
 	};
 	struct event event = {
-		.kind = EVENT_CALL, .thread = 1, .nr = SYS_writev, .args = { 1, 0x7000, 1 }, .result = 2,
-		.payloads = payloads, .payloads_count = 2,
+		.kind = EVENT_CALL,
+		.thread = 1,
+		.nr = SYS_writev,
+		.args = { 1, 0x7000, 1 },
+		.result = 2,
+		.payloads = payloads,
+		.payloads_count = 2,
 	};
 	(void)state;
 	assert_string_equal(described(&event), "0 thread 1 writev(1, [\"hi\", ...], 1) = 2");
@@ -81,7 +103,8 @@ static void addresses_signals_and_unknown_calls_read_well(void **state)
 	event = (struct event){ .kind = EVENT_CALL, .thread = 1, .nr = SYS_kill, .args = { 42, 11 } };
 	assert_string_equal(described(&event), "0 thread 1 kill(42, SIGSEGV) = 0");
 	event = (struct event){ .kind = EVENT_REFUSED, .thread = 1, .nr = 4000, .result = -38 };
-	assert_string_equal(described(&event), "0 thread 1 call 4000(0x0, 0x0, 0x0) = -1 ENOSYS (refused)");
+	assert_string_equal(described(&event),
+			    "0 thread 1 call 4000(0x0, 0x0, 0x0) = -1 ENOSYS (refused)");
 	event = (struct event){ .kind = EVENT_CALL, .thread = 1, .nr = SYS_read, .flags = CALL_RESTARTED };
 	assert_string_equal(described(&event), "0 thread 1 read(0, NULL, 0) is restarted");
 }
@@ -104,7 +127,9 @@ static void exits_and_paths_are_told_in_printable_words(void **state)
 	assert_string_equal(described(&event), "0 thread 3 ends with its process: status 7");
 	event.exit.status = 9;
 	assert_string_equal(described(&event), "0 thread 3 ends with its process: killed by SIGKILL");
-	event = (struct event){ .kind = EVENT_EXEC, .thread = 1, .exec = { .unit = 2, .path = "/bin/a\x1b[1m" } };
+	event = (struct event){ .kind = EVENT_EXEC,
+				.thread = 1,
+				.exec = { .unit = 2, .path = "/bin/a\x1b[1m" } };
 	assert_string_equal(described(&event), "0 thread 1 exec: unit 2 starts /bin/a?[1m");
 }
 
@@ -113,8 +138,13 @@ static void what_is_kept_reads_as_the_event_did(void **state)
 	uint8_t bytes[4096];
 	struct payload data = { 1, DIRECTION_OUT, 0x6000, sizeof(bytes), bytes };
 	struct event event = {
-		.kind = EVENT_CALL, .thread = 1, .nr = SYS_read, .args = { 3, 0x6000, 4096 }, .result = 4096,
-		.payloads = &data, .payloads_count = 1,
+		.kind = EVENT_CALL,
+		.thread = 1,
+		.nr = SYS_read,
+		.args = { 3, 0x6000, 4096 },
+		.result = 4096,
+		.payloads = &data,
+		.payloads_count = 1,
 	};
 	struct past_event past;
 	char before[DESCRIPTION_BYTES];
@@ -125,7 +155,9 @@ static void what_is_kept_reads_as_the_event_did(void **state)
 	memset(bytes, 'z', sizeof(bytes));
 	assert_string_equal(described(&past.event), before);
 	assert_non_null(strstr(before, "kkkk"));
-	event = (struct event){ .kind = EVENT_EXEC, .thread = 1, .exec = { .unit = 1, .path = (char *)bytes } };
+	event = (struct event){ .kind = EVENT_EXEC,
+				.thread = 1,
+				.exec = { .unit = 1, .path = (char *)bytes } };
 	strcpy((char *)bytes, "/bin/true");
 	describe_keep(&event, &past);
 	strcpy((char *)bytes, "/other");

@@ -57,8 +57,9 @@ static void absent_text_and_digests_are_null(void **state)
 	json_digest(&json, NULL, digest);
 	digest[31] = 0xab;
 	json_digest(&json, NULL, digest);
-	assert_string_equal(written(), "null,null,\"sha256:"
-				       "00000000000000000000000000000000000000000000000000000000000000ab\"");
+	assert_string_equal(written(),
+			    "null,null,\"sha256:"
+			    "00000000000000000000000000000000000000000000000000000000000000ab\"");
 }
 
 static void a_missing_list_is_empty(void **state)

@@ -96,9 +96,10 @@ static void digest_and_seal_are_those_that_a_full_check_finds(void **state)
 static void an_empty_report_has_every_key(void **state)
 {
 	static const char *const keys[] = {
-		"schema", "kind", "tool", "trace", "tenant", "argv", "seed", "recorded", "events", "units",
-		"exit", "state_hash", "outputs", "requires", "assumptions", "domain", "isolation", "usage",
-		"verdict", "code", "checked", "divergence",
+		"schema",  "kind",     "tool",	      "trace",	    "tenant",	 "argv",
+		"seed",	   "recorded", "events",      "units",	    "exit",	 "state_hash",
+		"outputs", "requires", "assumptions", "domain",	    "isolation", "usage",
+		"verdict", "code",     "checked",     "divergence",
 	};
 	struct report report = { .kind = "replay", .verdict = "no trace", .code = 4 };
 	char *text, key[32];
@@ -119,15 +120,20 @@ static void an_empty_report_has_every_key(void **state)
 static void a_signal_and_a_divergence_are_told(void **state)
 {
 	static const char *const previous[] = { "1 a", "2 b", NULL };
-	struct report_divergence divergence = { .unit = 2, .thread = 3, .event = 44, .call = "read", .previous = previous };
-	struct report report = { .kind = "replay", .status = "ok", .ended = true, .exit = 11, .divergence = &divergence };
+	struct report_divergence divergence = {
+		.unit = 2, .thread = 3, .event = 44, .call = "read", .previous = previous
+	};
+	struct report report = {
+		.kind = "replay", .status = "ok", .ended = true, .exit = 11, .divergence = &divergence
+	};
 	char *text;
 	size_t length;
 	(void)state;
 	assert_int_equal(report_format(&report, &text, &length), 0);
 	assert_non_null(strstr(text, "\"status\":\"ok\""));
 	assert_non_null(strstr(text, "\"exit\":{\"code\":null,\"signal\":11}"));
-	assert_non_null(strstr(text, "\"unit\":2,\"thread\":3,\"event\":44,\"call\":\"read\",\"where\":null"));
+	assert_non_null(
+		strstr(text, "\"unit\":2,\"thread\":3,\"event\":44,\"call\":\"read\",\"where\":null"));
 	assert_non_null(strstr(text, "\"previous\":[\"1 a\",\"2 b\"],\"backtrace\":[]"));
 	free(text);
 }
