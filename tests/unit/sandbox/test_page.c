@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "../../../traces/error.h"
 #include "page_scenario.h"
@@ -193,24 +192,18 @@ static void map_sparse(void)
 	p[TIB - PAGE] = 3;
 }
 
-static void a_terabyte_with_three_pages_is_hashed_in_under_a_second(void **state)
+static void a_terabyte_gives_its_three_pages(void **state)
 {
-	struct timespec before, after;
 	struct found found;
 	pid_t pid = paged_start(map_sparse);
-	double seconds;
 
 	(void)state;
-	clock_gettime(CLOCK_MONOTONIC, &before);
 	pages_of(pid, anon(SPARSE_AT, TIB / PAGE), &found);
-	clock_gettime(CLOCK_MONOTONIC, &after);
 	paged_end(pid);
-	seconds = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
 	assert_int_equal(found.count, 3);
 	assert_int_equal(found.address[1], SPARSE_AT + TIB / 2);
 	assert_int_equal(found.address[2], SPARSE_AT + TIB - PAGE);
 	assert_int_equal(found.first[2], 3);
-	assert_true(seconds < 1);
 }
 
 static void every_page_comes_once_and_ascending(void **state)
@@ -336,7 +329,7 @@ int main(void)
 		cmocka_unit_test(pages_the_guest_may_not_read_count),
 		cmocka_unit_test(growth_of_the_stack_does_not_matter_but_its_content_does),
 		cmocka_unit_test(reading_populates_nothing),
-		cmocka_unit_test(a_terabyte_with_three_pages_is_hashed_in_under_a_second),
+		cmocka_unit_test(a_terabyte_gives_its_three_pages),
 		cmocka_unit_test(every_page_comes_once_and_ascending),
 		cmocka_unit_test(scattered_pages_are_all_found),
 		cmocka_unit_test(the_callers_answer_ends_the_walk),

@@ -201,7 +201,7 @@ static void the_list_is_what_the_specification_says(void **state)
 		  .result = -11,
 		  .payloads = &payload,
 		  .payloads_count = 1 },
-		{ .kind = EVENT_TURN, .thread = 1, .turn = { TURN_ENTRY, 2, 0 } },
+		{ .kind = EVENT_TURN, .thread = 1, .turn = { .end = TURN_ENTRY, .next = 2 } },
 		{ .kind = EVENT_END, .end = { .units = 1, .threads = 2, .state = { 1 } } },
 	};
 	struct writer *writer;
