@@ -132,120 +132,6 @@ static void put_key(struct cbor_out *out, unsigned int key, unsigned int *pairs)
 	++*pairs;
 }
 
-static unsigned int args_used(const uint64_t args[6])
-{
-	unsigned int used = 6;
-	while (used > 0 && args[used - 1] == 0)
-		used--;
-	return used;
-}
-
-static void put_args(struct cbor_out *out, const uint64_t args[6])
-{
-	unsigned int used = args_used(args);
-	cbor_put_array(out, used);
-	for (unsigned int i = 0; i < used; i++)
-		cbor_put_uint(out, args[i]);
-}
-
-static int take_args(struct cbor_in *in, uint64_t args[6])
-{
-	uint64_t used;
-	int r = cbor_take_array(in, &used);
-	if (r < 0 || used == 0 || used > 6)
-		return SWORN_EFORMAT;
-	for (uint64_t i = 0; i < used; i++)
-		if ((r = cbor_take_uint(in, &args[i])) < 0)
-			return r;
-	return args[used - 1] ? 0 : SWORN_EFORMAT;
-}
-
-static int put_payloads(struct cbor_out *out, const struct event *event)
-{
-	size_t total = 0;
-	if (event->payloads_count > EVENT_PAYLOADS_MAX)
-		return SWORN_ELIMIT;
-	cbor_put_array(out, event->payloads_count);
-	for (size_t i = 0; i < event->payloads_count; i++) {
-		const struct payload *payload = &event->payloads[i];
-		if (payload->length > EVENT_PART_BYTES - total)
-			return SWORN_ELIMIT;
-		total += payload->length;
-		if (payload->arg > PAYLOAD_SOURCE_LAST ||
-		    (payload->direction != DIRECTION_IN && payload->direction != DIRECTION_OUT))
-			return SWORN_EFORMAT;
-		cbor_put_array(out, 4);
-		cbor_put_uint(out, payload->arg);
-		cbor_put_uint(out, payload->direction);
-		cbor_put_uint(out, payload->address);
-		cbor_put_bytes(out, payload->bytes, payload->length);
-	}
-	return 0;
-}
-
-/* Makes room for `count` entries. */
-static int reserve(void **array, size_t *capacity, uint64_t count, size_t entry_bytes)
-{
-	if (count <= *capacity)
-		return 0;
-	void *grown = reallocarray(*array, count, entry_bytes);
-	if (!grown)
-		return -ENOMEM;
-	*array = grown;
-	*capacity = count;
-	return 0;
-}
-
-static int take_count(struct cbor_in *in, uint64_t max, uint64_t *ret_count)
-{
-	uint64_t count;
-	int r = cbor_take_array(in, &count);
-	if (r < 0 || count == 0 || count > in->length)
-		return SWORN_EFORMAT;
-	if (count > max)
-		return SWORN_ELIMIT;
-	*ret_count = count;
-	return 0;
-}
-
-static int take_payload(struct cbor_in *in, struct payload *ret_payload)
-{
-	uint64_t arg, direction;
-	int r = cbor_expect_array(in, 4);
-	if (r < 0 || (r = cbor_take_uint_max(in, PAYLOAD_SOURCE_LAST, &arg)) < 0 ||
-	    (r = cbor_take_uint_max(in, DIRECTION_OUT, &direction)) < 0)
-		return r;
-	if (direction == 0)
-		return SWORN_EFORMAT;
-	ret_payload->arg = (uint8_t)arg;
-	ret_payload->direction = (uint8_t)direction;
-	if ((r = cbor_take_uint(in, &ret_payload->address)) < 0)
-		return r;
-	return cbor_take_bytes(in, &ret_payload->bytes, &ret_payload->length);
-}
-
-static int take_payloads(struct cbor_in *in, struct record_scratch *scratch, struct event *event)
-{
-	uint64_t count;
-	size_t total = 0;
-	int r = take_count(in, EVENT_PAYLOADS_MAX, &count);
-	if (r < 0)
-		return r;
-	r = reserve((void **)&scratch->payloads, &scratch->payloads_capacity, count,
-		    sizeof(struct payload));
-	for (uint64_t i = 0; i < count && r == 0; i++) {
-		struct payload *payload = &scratch->payloads[i];
-		r = take_payload(in, payload);
-		if (r == 0 && payload->length > EVENT_PART_BYTES - total)
-			return SWORN_ELIMIT;
-		if (r == 0)
-			total += payload->length;
-	}
-	event->payloads = scratch->payloads;
-	event->payloads_count = count;
-	return r;
-}
-
 static int put_mappings(struct cbor_out *out, const struct event *event)
 {
 	int r = event->mappings_count > EVENT_MAPPINGS_MAX ? SWORN_ELIMIT : 0;
@@ -260,11 +146,11 @@ static int put_mappings(struct cbor_out *out, const struct event *event)
 static int take_mappings(struct cbor_in *in, struct record_scratch *scratch, struct event *event)
 {
 	uint64_t count;
-	int r = take_count(in, EVENT_MAPPINGS_MAX, &count);
+	int r = value_take_count(in, EVENT_MAPPINGS_MAX, &count);
 	if (r < 0)
 		return r;
-	r = reserve((void **)&scratch->mappings, &scratch->mappings_capacity, count,
-		    sizeof(struct mapping));
+	r = value_reserve((void **)&scratch->mappings, &scratch->mappings_capacity, count,
+			  sizeof(struct mapping));
 	for (uint64_t i = 0; i < count && r == 0; i++) {
 		struct mapping *mapping = &scratch->mappings[i];
 		memset(mapping, 0, sizeof(*mapping));
@@ -289,10 +175,11 @@ static int put_sinks(struct cbor_out *out, const struct event *event)
 static int take_sinks(struct cbor_in *in, struct record_scratch *scratch, struct event *event)
 {
 	uint64_t count;
-	int r = take_count(in, EVENT_SINKS_MAX, &count);
+	int r = value_take_count(in, EVENT_SINKS_MAX, &count);
 	if (r < 0)
 		return r;
-	r = reserve((void **)&scratch->sinks, &scratch->sinks_capacity, count, sizeof(struct sink));
+	r = value_reserve((void **)&scratch->sinks, &scratch->sinks_capacity, count,
+			  sizeof(struct sink));
 	for (uint64_t i = 0; i < count && r == 0; i++) {
 		memset(&scratch->sinks[i], 0, sizeof(struct sink));
 		r = take_fields(in, sink_fields, &scratch->sinks[i], scratch);
@@ -300,60 +187,6 @@ static int take_sinks(struct cbor_in *in, struct record_scratch *scratch, struct
 	event->end.sinks = scratch->sinks;
 	event->end.sinks_count = count;
 	return r;
-}
-
-static int put_path(struct cbor_out *out, const char *path)
-{
-	size_t length = strnlen(path, PATH_BYTES_MAX);
-	if (length >= PATH_BYTES_MAX)
-		return SWORN_ELIMIT;
-	cbor_put_bytes(out, path, length);
-	return 0;
-}
-
-static int take_path(struct cbor_in *in, struct record_scratch *scratch, const char **ret_path)
-{
-	const uint8_t *bytes;
-	size_t length;
-	if (scratch->paths_length == 0) {
-		/* Every path takes two bytes or more beside its own in the input, so what is left
-		 * of it is room enough for all copies and none ever has to move. */
-		int r = reserve((void **)&scratch->paths, &scratch->paths_capacity, in->length, 1);
-		if (r < 0)
-			return r;
-	}
-	int r = cbor_take_bytes(in, &bytes, &length);
-	if (r < 0)
-		return r;
-	if (length >= PATH_BYTES_MAX)
-		return SWORN_ELIMIT;
-	if (memchr(bytes, 0, length))
-		return SWORN_EFORMAT;
-	char *path = scratch->paths + scratch->paths_length;
-	memcpy(path, bytes, length);
-	path[length] = '\0';
-	scratch->paths_length += length + 1;
-	*ret_path = path;
-	return 0;
-}
-
-static size_t siginfo_used(const uint8_t siginfo[SIGINFO_BYTES])
-{
-	size_t used = SIGINFO_BYTES;
-	while (used > 0 && siginfo[used - 1] == 0)
-		used--;
-	return used;
-}
-
-static int take_siginfo(struct cbor_in *in, uint8_t siginfo[SIGINFO_BYTES])
-{
-	const uint8_t *bytes;
-	size_t length;
-	int r = cbor_take_bytes(in, &bytes, &length);
-	if (r < 0 || length == 0 || length > SIGINFO_BYTES || bytes[length - 1] == 0)
-		return SWORN_EFORMAT;
-	memcpy(siginfo, bytes, length);
-	return 0;
 }
 
 static int put_number(struct cbor_out *out, const struct field *field, unsigned int key,
@@ -395,9 +228,9 @@ static int put_field(struct cbor_out *out, const struct field *field, unsigned i
 		}
 		return 0;
 	case FIELD_SIGINFO:
-		if (siginfo_used(value)) {
+		if (value_siginfo_used(value)) {
 			put_key(out, key, pairs);
-			cbor_put_bytes(out, value, siginfo_used(value));
+			cbor_put_bytes(out, value, value_siginfo_used(value));
 		}
 		return 0;
 	case FIELD_PATH:
@@ -405,18 +238,18 @@ static int put_field(struct cbor_out *out, const struct field *field, unsigned i
 		if (!pointer)
 			return 0;
 		put_key(out, key, pairs);
-		return put_path(out, pointer);
+		return value_put_path(out, pointer);
 	case FIELD_ARGS:
-		if (args_used(value)) {
+		if (value_args_used(value)) {
 			put_key(out, key, pairs);
-			put_args(out, value);
+			value_put_args(out, value);
 		}
 		return 0;
 	case FIELD_PAYLOADS:
 		if (event->payloads_count == 0)
 			return 0;
 		put_key(out, key, pairs);
-		return put_payloads(out, event);
+		return value_put_payloads(out, event);
 	case FIELD_MAPPINGS:
 		if (event->mappings_count == 0)
 			return 0;
@@ -502,10 +335,10 @@ static int take_field(struct cbor_in *in, const struct field *field, void *base,
 	case FIELD_DIGEST:
 		r = cbor_take_exactly(in, value, DIGEST_BYTES);
 		return r == 0 && digest_is_zero(value) ? SWORN_EFORMAT : r;
-	case FIELD_SIGINFO: return take_siginfo(in, value);
-	case FIELD_PATH: return take_path(in, scratch, (const char **)value);
-	case FIELD_ARGS: return take_args(in, value);
-	case FIELD_PAYLOADS: return take_payloads(in, scratch, base);
+	case FIELD_SIGINFO: return value_take_siginfo(in, value);
+	case FIELD_PATH: return value_take_path(in, scratch, (const char **)value);
+	case FIELD_ARGS: return value_take_args(in, value);
+	case FIELD_PAYLOADS: return value_take_payloads(in, scratch, base);
 	case FIELD_MAPPINGS: return take_mappings(in, scratch, base);
 	case FIELD_REGISTERS: return take_registers(in, scratch, base);
 	case FIELD_VECTOR: return take_vector(in, base);
@@ -590,13 +423,4 @@ int record_outputs(const struct event *end, uint8_t ret_digest[DIGEST_BYTES])
 			   ret_digest);
 	free(out.bytes);
 	return r;
-}
-
-void record_scratch_release(struct record_scratch *scratch)
-{
-	free(scratch->payloads);
-	free(scratch->mappings);
-	free(scratch->sinks);
-	free(scratch->paths);
-	memset(scratch, 0, sizeof(*scratch));
 }

@@ -9,22 +9,11 @@
 
 #include "cbor.h"
 #include "event.h"
+#include "value.h"
 
 #define RECORD_BYTES_MAX (16u << 20) /* one record; only an EXEC of a huge table comes near */
 #define RECORD_VECTOR_MAX 16384	     /* vector state of one event */
 #define EVENT_KINDS (EVENT_END + 1)
-
-/* What a decoded event points to when its bytes cannot be used in place. */
-struct record_scratch {
-	struct payload *payloads; /* owned; grow up to the limits of event.h */
-	struct mapping *mappings;
-	struct sink *sinks;
-	size_t payloads_capacity, mappings_capacity, sinks_capacity;
-	char *paths; /* owned: NUL-terminated copies, reserved before any is handed out */
-	size_t paths_length, paths_capacity;
-	struct registers registers;
-};
-void record_scratch_release(struct record_scratch *scratch);
 
 /* Upper bound of the record's length in bytes, cheap to compute. */
 size_t record_bound(const struct event *event);
