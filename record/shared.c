@@ -17,12 +17,6 @@
 #define ENTRY_THERE (3ULL << 62) /* present or swapped */
 #define ENTRY_FILE (1ULL << 61)
 
-/* The mappings of one space that go over to an object. */
-struct pieces {
-	struct mapping *entries;
-	size_t count, capacity;
-};
-
 static bool is_mapped(const struct recorder *rec, uint64_t object)
 {
 	for (const struct thread *t = rec->guests.first; t; t = t->next) {
@@ -111,35 +105,27 @@ bool shared_is_wanted(struct recorder *rec, uint64_t device, uint64_t inode)
 	return false;
 }
 
-static int pieces_add(struct pieces *pieces, const struct mapping *m, uint64_t start, uint64_t end,
-		      const struct shared_object *object)
+static int piece_add(struct mapping_table *pieces, const struct mapping *m, uint64_t start,
+		     uint64_t end, const struct shared_object *object)
 {
-	struct mapping *piece;
+	struct mapping piece = {
+		.start = start,
+		.end = end,
+		.prot = m->prot,
+		.flags = m->flags,
+		.backing = BACKING_SHARED,
+		.object = object->number,
+		.length = object->length,
+		.offset = m->base + m->offset + (start - m->start),
+		.path = m->path,
+	};
 
-	if (pieces->count == pieces->capacity) {
-		size_t capacity = pieces->capacity ? pieces->capacity * 2 : 16;
-		struct mapping *entries = realloc(pieces->entries, capacity * sizeof(*entries));
-
-		if (!entries)
-			return -ENOMEM;
-		pieces->entries = entries;
-		pieces->capacity = capacity;
-	}
-	piece = &pieces->entries[pieces->count++];
-	*piece = *m;
-	piece->start = start;
-	piece->end = end;
-	piece->backing = BACKING_SHARED;
-	piece->object = object->number;
-	piece->length = object->length;
-	piece->offset = m->base + m->offset + (start - m->start);
-	memcpy(piece->digest, object->digest, DIGEST_BYTES);
-	piece->device = piece->inode = piece->base = 0;
-	return 0;
+	memcpy(piece.digest, object->digest, DIGEST_BYTES);
+	return mapping_insert(pieces, &piece);
 }
 
 /* The runs of pages of one mapping that still show the file: those that nobody has written. */
-static int collect(struct pieces *pieces, int pagemap_fd, const struct mapping *m,
+static int collect(struct mapping_table *pieces, int pagemap_fd, const struct mapping *m,
 		   const struct shared_object *object)
 {
 	uint64_t entries[ENTRIES_PER_READ], run = m->start;
@@ -157,11 +143,11 @@ static int collect(struct pieces *pieces, int pagemap_fd, const struct mapping *
 			if (!(entries[i] & ENTRY_THERE) || (entries[i] & ENTRY_FILE))
 				continue;
 			if (run < at)
-				r = pieces_add(pieces, m, run, at, object);
+				r = piece_add(pieces, m, run, at, object);
 			run = at + PAGE_BYTES;
 		}
 	}
-	return r == 0 && run < m->end ? pieces_add(pieces, m, run, m->end, object) : r;
+	return r == 0 && run < m->end ? piece_add(pieces, m, run, m->end, object) : r;
 }
 
 /* Moves one space's mappings of the file over to the object, and says so in the trace. */
@@ -169,7 +155,7 @@ static int adopt_space(struct recorder *rec, struct thread *target, struct event
 		       const struct shared_object *object)
 {
 	struct mapping_table *table = &target->process->space->table;
-	struct pieces pieces = { 0 };
+	struct mapping_table pieces = { 0 };
 	char path[64];
 	int fd = -1, r = 0;
 
@@ -194,7 +180,7 @@ static int adopt_space(struct recorder *rec, struct thread *target, struct event
 	}
 	for (size_t i = 0; r == 0 && i < pieces.count; i++)
 		r = mapping_insert(table, &pieces.entries[i]);
-	free(pieces.entries);
+	mapping_release(&pieces);
 	return r;
 }
 
