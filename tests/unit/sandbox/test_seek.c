@@ -5,30 +5,9 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/time.h>
-#include <time.h>
 
-#include "../../../sandbox/seek.h"
-#include "traced_child.h"
-
-#define PAGE 4096
-
-/* Where the guests count; shared with the test, so that it can look. */
-static volatile uint64_t *shared;
-
-/* Every register is the same at the int3, also those that a fork hands down: an empty image resets the vector state. */
-#define PROGRAM(text)                                                                          \
-	__asm__ volatile("mov $-1, %%eax\n\tmov $-1, %%edx\n\txrstor 1024(%%rdi)\n\t"          \
-			 "xor %%eax, %%eax\n\txor %%ebx, %%ebx\n\txor %%ecx, %%ecx\n\t"        \
-			 "xor %%edx, %%edx\n\txor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\t"        \
-			 "xor %%r10d, %%r10d\n\txor %%r11d, %%r11d\n\txor %%r12d, %%r12d\n\t"  \
-			 "xor %%r13d, %%r13d\n\txor %%r14d, %%r14d\n\txor %%r15d, %%r15d\n\t"  \
-			 "xor %%ebp, %%ebp\n\tint3\n\t" text                                   \
-			 :                                                                     \
-			 : "D"(shared), "S"(0)                                                 \
-			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", \
-			   "r14", "r15", "cc", "memory")
+#include "loop_scenario.h"
 
 /* Long rounds that leave every register as it was: only memory counts them. */
 static void count_in_memory(void)
@@ -43,37 +22,16 @@ static void tight(void)
 	PROGRAM("1: incq 8(%%rdi)\n\tjmp 1b");
 }
 
-static void start(struct traced *traced, void (*program)(void))
-{
-	struct mapping mapping = {
-		.start = (uint64_t)(uintptr_t)shared,
-		.end = (uint64_t)(uintptr_t)shared + PAGE,
-		.prot = PROT_READ | PROT_WRITE,
-		.flags = MAP_SHARED,
-		.backing = BACKING_SHARED,
-		.length = PAGE,
-		.object = 1,
-	};
-
-	memset((void *)(uintptr_t)shared, 0, PAGE);
-	traced_start(traced, program);
-	traced_ready(traced);
-	traced->thread->stand = STAND_BOUNDARY;
-	assert_int_equal(mapping_insert(&traced->thread->process->space->table, &mapping), 0);
-}
-
 /* Lets it compute a few rounds and stops it there. */
 static void interrupt(struct traced *traced)
 {
 	struct timespec while_running = { .tv_nsec = 1000000 };
 	uint64_t until = shared[1] + 3;
 
-	assert_int_equal(stop_resume(traced->thread, PTRACE_CONT, 0), 0);
+	loop_go(traced);
 	while (shared[1] < until)
 		nanosleep(&while_running, NULL);
-	assert_int_equal(ptrace(PTRACE_INTERRUPT, traced->thread->tid, NULL, NULL), 0);
-	assert_int_equal(stop_kind(traced_wait(traced)), STOP_INTERRUPT);
-	assert_int_equal(stop_get_registers(traced->thread), 0);
+	loop_stop(traced);
 }
 
 static int state_of(struct traced *traced, uint8_t ret_state[DIGEST_BYTES])
@@ -92,7 +50,7 @@ static void memory_tells_rounds_apart_that_registers_do_not(void **state)
 	int status;
 
 	(void)state;
-	start(&traced, count_in_memory);
+	loop_start(&traced, count_in_memory);
 	interrupt(&traced);
 	assert_int_equal(seek_choose(traced.thread, &status), 0);
 	assert_int_equal(state_of(&traced, there), 0);
@@ -101,7 +59,7 @@ static void memory_tells_rounds_apart_that_registers_do_not(void **state)
 	assert_true(round > 1);
 	traced_end(&traced);
 
-	start(&traced, count_in_memory);
+	loop_start(&traced, count_in_memory);
 	assert_int_equal(seek_reach(&traced.guests, traced.thread, &registers, there, &status), 0);
 	assert_int_equal(shared[1], round);
 	assert_true(seek_same_registers(&traced.thread->registers, &registers));
@@ -110,7 +68,7 @@ static void memory_tells_rounds_apart_that_registers_do_not(void **state)
 	traced_end(&traced);
 
 	/* Without the state the first round would have done. */
-	start(&traced, count_in_memory);
+	loop_start(&traced, count_in_memory);
 	assert_int_equal(seek_reach(&traced.guests, traced.thread, &registers, NULL, &status), 0);
 	assert_int_equal(shared[1], 1);
 	traced_end(&traced);
@@ -122,7 +80,7 @@ static void a_tight_loop_has_no_rare_place(void **state)
 	int status;
 
 	(void)state;
-	start(&traced, tight);
+	loop_start(&traced, tight);
 	interrupt(&traced);
 	assert_int_equal(seek_choose(traced.thread, &status), 2);
 	/* It goes on as if nobody had looked. */
@@ -137,7 +95,7 @@ static void a_guest_that_blocks_traps_is_left_alone(void **state)
 	int status;
 
 	(void)state;
-	start(&traced, count_in_memory);
+	loop_start(&traced, count_in_memory);
 	interrupt(&traced);
 	before = traced.thread->registers;
 	traced.thread->mask |= 1ULL << (SIGTRAP - 1);
@@ -154,14 +112,12 @@ static void tick(int number)
 
 static int set_up(void **state)
 {
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct itimerval ticker = { { 0, 20000 }, { 0, 20000 } };
 	struct sigaction action = { .sa_handler = tick };
 
 	(void)state;
-	shared = page;
 	/* Waits must come back to look at the time, as the recorder's do. */
-	return page == MAP_FAILED || sigaction(SIGALRM, &action, NULL) < 0 ||
+	return loop_share() || sigaction(SIGALRM, &action, NULL) < 0 ||
 	       setitimer(ITIMER_REAL, &ticker, NULL) < 0;
 }
 

@@ -4,31 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <sys/mman.h>
-#include <time.h>
-
-#include "../../../sandbox/seek.h"
 #include "../../../sandbox/spin.h"
-#include "traced_child.h"
-
-#define PAGE 4096
-
-/* One page that test and guests share: what the guests wait for or count in. */
-static volatile uint64_t *shared;
-
-/* Every general register is the same at the int3 in front of each program, which never returns. */
-#define PROGRAM(text)                                                                          \
-	__asm__ volatile("xor %%eax, %%eax\n\txor %%ebx, %%ebx\n\txor %%ecx, %%ecx\n\t"        \
-			 "xor %%edx, %%edx\n\txor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\t"        \
-			 "xor %%r10d, %%r10d\n\txor %%r11d, %%r11d\n\t"                        \
-			 "xor %%r12d, %%r12d\n\txor %%r13d, %%r13d\n\t"                        \
-			 "xor %%r14d, %%r14d\n\txor %%r15d, %%r15d\n\txor %%ebp, %%ebp\n\t"    \
-			 "int3\n\t" text                                                       \
-			 :                                                                     \
-			 : "D"(shared), "S"(0)                                                 \
-			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", \
-			   "r14", "r15", "cc", "memory")
+#include "loop_scenario.h"
 
 /* while (!flag); */
 static void wait_for_flag(void)
@@ -75,36 +52,14 @@ static void save_flags_and_stop(void)
 	PROGRAM("lea 1024(%%rdi), %%rsp\n\tpushfq\n\tpushfw\n\tint3");
 }
 
-/* Stands at the program's first instruction; its model knows the shared page. */
-static void start(struct traced *traced, void (*program)(void))
-{
-	struct mapping mapping = {
-		.start = (uint64_t)(uintptr_t)shared,
-		.end = (uint64_t)(uintptr_t)shared + PAGE,
-		.prot = PROT_READ | PROT_WRITE,
-		.flags = MAP_SHARED,
-		.backing = BACKING_SHARED,
-		.length = PAGE,
-		.object = 1,
-	};
-
-	memset((void *)(uintptr_t)shared, 0, PAGE);
-	traced_start(traced, program);
-	traced_ready(traced);
-	traced->thread->stand = STAND_BOUNDARY;
-	assert_int_equal(mapping_insert(&traced->thread->process->space->table, &mapping), 0);
-}
-
 /* Lets it run for a while and stops it wherever it is. */
 static void interrupt(struct traced *traced)
 {
 	struct timespec while_running = { .tv_nsec = 5000000 };
 
-	assert_int_equal(stop_resume(traced->thread, PTRACE_CONT, 0), 0);
+	loop_go(traced);
 	nanosleep(&while_running, NULL);
-	assert_int_equal(ptrace(PTRACE_INTERRUPT, traced->thread->tid, NULL, NULL), 0);
-	assert_int_equal(stop_kind(traced_wait(traced)), STOP_INTERRUPT);
-	assert_int_equal(stop_get_registers(traced->thread), 0);
+	loop_stop(traced);
 }
 
 static void assert_same_place(const struct registers *a, const struct registers *b)
@@ -124,7 +79,7 @@ static void find_and_reach(void (*program)(void))
 	struct registers found;
 	int status = 0;
 
-	start(&recorded, program);
+	loop_start(&recorded, program);
 	interrupt(&recorded);
 	assert_int_equal(spin_find(&recorded.guests, recorded.thread, &status), 0);
 	found = recorded.thread->registers;
@@ -134,7 +89,7 @@ static void find_and_reach(void (*program)(void))
 	assert_same_place(&recorded.thread->registers, &found);
 	traced_end(&recorded);
 
-	start(&replayed, program);
+	loop_start(&replayed, program);
 	assert_int_equal(seek_reach(&replayed.guests, replayed.thread, &found, NULL, &status), 0);
 	assert_same_place(&replayed.thread->registers, &found);
 	assert_int_equal(stop_get_registers(replayed.thread), 0);
@@ -168,7 +123,7 @@ static void a_found_spin_goes_on_when_the_flag_comes(void **state)
 	int status = 0;
 
 	(void)state;
-	start(&traced, wait_for_flag);
+	loop_start(&traced, wait_for_flag);
 	interrupt(&traced);
 	assert_int_equal(spin_find(&traced.guests, traced.thread, &status), 0);
 	shared[0] = 7;
@@ -186,7 +141,7 @@ static int find(void (*program)(void))
 	struct registers found;
 	int status = 0, r;
 
-	start(&traced, program);
+	loop_start(&traced, program);
 	interrupt(&traced);
 	r = spin_find(&traced.guests, traced.thread, &status);
 	found = traced.thread->registers;
@@ -203,7 +158,7 @@ static void a_loop_that_counts_in_memory_is_no_spin(void **state)
 	int status = 0;
 
 	(void)state;
-	start(&traced, count_in_memory);
+	loop_start(&traced, count_in_memory);
 	assert_int_equal(spin_find(&traced.guests, traced.thread, &status), 2);
 	assert_true(shared[1] > 0 && shared[1] < 4);
 	traced_end(&traced);
@@ -228,7 +183,7 @@ static void a_stop_that_comes_first_is_handed_over(void **state)
 	int status = 0;
 
 	(void)state;
-	start(&traced, count_down_and_stop);
+	loop_start(&traced, count_down_and_stop);
 	assert_int_equal(spin_find(&traced.guests, traced.thread, &status), 1);
 	assert_int_equal(stop_kind(status), STOP_SIGNAL);
 	assert_int_equal(stop_get_registers(traced.thread), 0);
@@ -243,7 +198,7 @@ static void a_guest_that_stands_there_already_is_not_resumed(void **state)
 	int status = 0;
 
 	(void)state;
-	start(&traced, count_in_memory);
+	loop_start(&traced, count_in_memory);
 	here = traced.thread->registers;
 	here.orig_rax = UINT64_MAX;
 	launch_discard(traced.thread->tid);
@@ -261,14 +216,14 @@ static void all_registers_count_and_not_the_instruction_alone(void **state)
 	int status = 0;
 
 	(void)state;
-	start(&traced, count_down_and_stop);
+	loop_start(&traced, count_down_and_stop);
 	do {
 		traced_next(&traced, PTRACE_SINGLESTEP);
 		assert_int_equal(stop_get_registers(traced.thread), 0);
 	} while (traced.thread->registers.rcx != 42);
 	position = traced.thread->registers;
 	traced_end(&traced);
-	start(&traced, count_down_and_stop);
+	loop_start(&traced, count_down_and_stop);
 	assert_int_equal(seek_reach(&traced.guests, traced.thread, &position, NULL, &status), 0);
 	assert_int_equal(traced.thread->registers.rcx, 42);
 	traced_end(&traced);
@@ -281,7 +236,7 @@ static void a_place_that_never_comes_ends_at_the_next_stop(void **state)
 	int status = 0;
 
 	(void)state;
-	start(&traced, count_down_and_stop);
+	loop_start(&traced, count_down_and_stop);
 	position = traced.thread->registers;
 	position.rip += 5; /* the loop, behind `mov $100, %ecx` */
 	position.rbx = 1;
@@ -298,7 +253,7 @@ static void steps_leave_no_trace_in_saved_flags(void **state)
 	int status;
 
 	(void)state;
-	start(&traced, save_flags_and_stop);
+	loop_start(&traced, save_flags_and_stop);
 	assert_int_equal(spin_find(&traced.guests, traced.thread, &status), 1);
 	assert_true(shared[1016 / 8] != 0);
 	assert_int_equal(shared[1016 / 8] & 0x100, 0);
@@ -308,11 +263,8 @@ static void steps_leave_no_trace_in_saved_flags(void **state)
 
 static int set_up(void **state)
 {
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
 	(void)state;
-	shared = page;
-	return page == MAP_FAILED ? -1 : 0;
+	return loop_share();
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
  * A forked child that is seized and stopped, and the model's thread for it: what tests of code that takes a
- * struct thread need. Included behind cmocka.h by test_guest.c, test_stop.c and test_spin.c.
+ * struct thread need. Included behind cmocka.h by tests and scenarios.
  */
 #ifndef SWORN_TESTS_TRACED_CHILD_H
 #define SWORN_TESTS_TRACED_CHILD_H
