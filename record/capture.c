@@ -2,19 +2,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../traces/array.h"
 #include "recorder.h"
 
 static int item_add(struct capture *capture, const struct captured *item)
 {
-	if (capture->count == capture->capacity) {
-		size_t capacity = capture->capacity ? capture->capacity * 2 : 8;
-		struct captured *grown = reallocarray(capture->items, capacity, sizeof(*grown));
+	struct captured *grown = array_grow(capture->items, capture->count, &capture->capacity,
+					    sizeof(*grown));
 
-		if (!grown)
-			return -ENOMEM;
-		capture->items = grown;
-		capture->capacity = capacity;
-	}
+	if (!grown)
+		return -ENOMEM;
+	capture->items = grown;
 	capture->items[capture->count++] = *item;
 	return 0;
 }

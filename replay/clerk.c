@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../traces/array.h"
 #include "../traces/error.h"
 #include "crew.h"
 
@@ -68,21 +69,17 @@ static int keep(struct clerk *clerk, const struct event *event)
 {
 	for (size_t i = 0; i < event->payloads_count; i++) {
 		const struct payload *p = &event->payloads[i];
+		struct kept *grown;
 		uint8_t *copy;
 
 		if (p->direction != DIRECTION_IN || p->arg > 5)
 			continue;
 		if (clerk->bytes + p->length > KEPT_BYTES_MAX)
 			return SWORN_ELIMIT;
-		if (clerk->count == clerk->capacity) {
-			size_t capacity = clerk->capacity ? clerk->capacity * 2 : 64;
-			struct kept *grown = reallocarray(clerk->kept, capacity, sizeof(*grown));
-
-			if (!grown)
-				return -ENOMEM;
-			clerk->kept = grown;
-			clerk->capacity = capacity;
-		}
+		grown = array_grow(clerk->kept, clerk->count, &clerk->capacity, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		clerk->kept = grown;
 		copy = malloc(p->length + 1);
 		if (!copy)
 			return -ENOMEM;

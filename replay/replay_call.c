@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <asm/prctl.h>
 
+#include "../traces/array.h"
 #include "../traces/digest.h"
 #include "../traces/error.h"
 #include "../traces/final.h"
@@ -328,19 +329,15 @@ void replay_forget_image(struct replayer *rep)
 /* The new image does not exist yet: its pages wait for their EXEC. */
 static int keep_image(struct replayer *rep, const struct payload *payload)
 {
+	struct payload *grown;
 	uint8_t *copy;
 
 	if (rep->image_bytes + payload->length > IMAGE_BYTES_MAX)
 		return SWORN_ELIMIT;
-	if (rep->image_count == rep->image_capacity) {
-		size_t capacity = rep->image_capacity ? rep->image_capacity * 2 : 64;
-		struct payload *grown = reallocarray(rep->image_payloads, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		rep->image_payloads = grown;
-		rep->image_capacity = capacity;
-	}
+	grown = array_grow(rep->image_payloads, rep->image_count, &rep->image_capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	rep->image_payloads = grown;
 	copy = malloc(payload->length);
 	if (!copy)
 		return -ENOMEM;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../traces/array.h"
 #include "../traces/error.h"
 
 #define PAGE_BYTES 4096ULL
@@ -379,18 +380,14 @@ static int write_all(int fd, const uint8_t *bytes, uint64_t length, uint64_t off
 
 static int objects_reserve(struct object_arena *arena)
 {
-	size_t capacity = arena->capacity ? arena->capacity * 2 : 16;
-	struct object *objects;
+	struct object *grown;
 
-	if (arena->count < arena->capacity)
-		return 0;
 	if (arena->count >= OBJECTS_MAX)
 		return SWORN_ELIMIT;
-	objects = realloc(arena->objects, capacity * sizeof(*objects));
-	if (!objects)
+	grown = array_grow(arena->objects, arena->count, &arena->capacity, sizeof(*grown));
+	if (!grown)
 		return -ENOMEM;
-	arena->objects = objects;
-	arena->capacity = capacity;
+	arena->objects = grown;
 	return 0;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "../traces/array.h"
+
 #define PAGE_BYTES 4096ULL
 
 uint64_t tag_page(const uint8_t *page)
@@ -17,15 +19,11 @@ uint64_t tag_page(const uint8_t *page)
 
 int tags_add(struct page_tags *tags, uint64_t address, uint64_t tag)
 {
-	if (tags->count == tags->capacity) {
-		size_t capacity = tags->capacity ? tags->capacity * 2 : 256;
-		struct page_tag *entries = reallocarray(tags->entries, capacity, sizeof(*entries));
+	struct page_tag *grown = array_grow(tags->entries, tags->count, &tags->capacity, sizeof(*grown));
 
-		if (!entries)
-			return -ENOMEM;
-		tags->entries = entries;
-		tags->capacity = capacity;
-	}
+	if (!grown)
+		return -ENOMEM;
+	tags->entries = grown;
 	tags->entries[tags->count++] = (struct page_tag){ address, tag };
 	return 0;
 }

@@ -1,4 +1,5 @@
 #include "extent.h"
+#include "array.h"
 #include "error.h"
 
 #include <errno.h>
@@ -45,18 +46,14 @@ void range_list_release(struct range_list *list)
 
 static int list_append(struct range_list *list, const struct range *range)
 {
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 16;
-		struct range *grown;
+	struct range *grown;
 
-		if (list->count >= EXTENT_RANGES_MAX)
-			return SWORN_ELIMIT;
-		grown = realloc(list->ranges, capacity * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		list->ranges = grown;
-		list->capacity = capacity;
-	}
+	if (list->count >= EXTENT_RANGES_MAX)
+		return SWORN_ELIMIT;
+	grown = array_grow(list->ranges, list->count, &list->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	list->ranges = grown;
 	list->ranges[list->count++] = *range;
 	return 0;
 }
