@@ -82,17 +82,6 @@ static int capture_settid(struct recorder *rec, struct thread *parent, struct th
 	return r;
 }
 
-static void child_registers(const struct thread *parent, struct thread *child, const struct event *event)
-{
-	child->registers = parent->registers;
-	child->registers.rax = 0;
-	child->registers.orig_rax = (uint64_t)-1;
-	if (event->clone.stack)
-		child->registers.rsp = event->clone.stack;
-	if (event->clone.clone_flags & CLONE_SETTLS)
-		child->registers.fs_base = event->clone.tls;
-}
-
 /* A child that nobody traces would find no call answered: the kernel does not get to see the flag. */
 static bool is_untraced(const struct call *call)
 {
@@ -139,15 +128,13 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 	if (!child->record)
 		return -ENOMEM;
 	record_sched_inherit(thread, child);
-	if (request.flags & CLONE_CHILD_CLEARTID)
-		child->clear_tid = call->args[3];
 	event.clone.child = child->number;
 	event.clone.tid = child->guest_tid;
 	event.clone.pid = child->process->pid;
 	event.clone.clone_flags = request.flags;
 	event.clone.stack = call->nr == SYS_clone ? call->args[1] : 0;
 	event.clone.tls = call->nr == SYS_clone ? call->args[4] : 0;
-	child_registers(thread, child, &event);
+	guest_born(thread, child, &event);
 	if (is_untraced(call))
 		r = stop_set_registers(child);
 	else

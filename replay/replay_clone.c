@@ -94,21 +94,6 @@ static int write_tids(struct replayer *rep, struct thread *parent, struct thread
 	return 0;
 }
 
-static int prepare_child(struct thread *parent, struct thread *child, const struct event *event)
-{
-	child->registers = parent->registers;
-	child->registers.rax = 0;
-	child->registers.orig_rax = (uint64_t)-1;
-	if (event->clone.stack)
-		child->registers.rsp = event->clone.stack;
-	if (event->clone.clone_flags & CLONE_SETTLS)
-		child->registers.fs_base = event->clone.tls;
-	if (event->clone.clone_flags & CLONE_CHILD_CLEARTID)
-		child->clear_tid = parent->call.args[3];
-	child->stand = STAND_BOUNDARY;
-	return stop_set_registers(child);
-}
-
 int replay_clone(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -133,7 +118,9 @@ int replay_clone(struct replayer *rep, struct thread *thread)
 		return -ENOMEM;
 	if (child->number != event->clone.child || child->process->pid != event->clone.pid)
 		return SWORN_EFORMAT;
-	r = prepare_child(thread, child, event);
+	guest_born(thread, child, event);
+	child->stand = STAND_BOUNDARY;
+	r = stop_set_registers(child);
 	if (r == 0)
 		r = write_tids(rep, thread, child);
 	/* The parent stands at its call's entry again until the call's own event. */

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../sandbox/register.h"
 #include "../traces/error.h"
 #include "crew.h"
 
@@ -87,13 +86,7 @@ static int build(struct replayer *rep, struct thread *thread)
 	if (r == 0)
 		r = write_image(thread, event->payloads, event->payloads_count);
 	replay_forget_image(rep);
-	if (r < 0)
-		return r;
-	thread->registers = *event->registers;
-	thread->registers.orig_rax = (uint64_t)-1;
-	thread->stand = STAND_BOUNDARY;
-	r = stop_set_registers(thread);
-	return r < 0 ? r : vector_set(thread->tid, event->vector, event->vector_length);
+	return r < 0 ? r : replay_set_state(thread, event);
 }
 
 /* The process that calls exec: checked, then ended; the image comes into a fresh one. */

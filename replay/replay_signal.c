@@ -6,7 +6,6 @@
 #include <ucontext.h>
 
 #include "../sandbox/entropy.h"
-#include "../sandbox/register.h"
 #include "../traces/error.h"
 #include "replayer.h"
 
@@ -51,17 +50,6 @@ static int check_fault(struct replayer *rep, struct thread *thread)
 		return diverge_number(rep, "registers", event->registers_hash,
 				      registers_hash(&thread->registers));
 	return 0;
-}
-
-static int set_state(struct thread *thread, const struct event *event)
-{
-	int r;
-
-	thread->registers = *event->registers;
-	thread->registers.orig_rax = (uint64_t)-1;
-	thread->stand = STAND_BOUNDARY;
-	r = stop_set_registers(thread);
-	return r < 0 ? r : vector_set(thread->tid, event->vector, event->vector_length);
 }
 
 /* The registers in the frame whose ucontext is at `address` are those in `expected`, where rax may be 0 instead. */
@@ -114,7 +102,7 @@ static int play_handler(struct replayer *rep, struct thread *thread, int signal)
 	if (r < 0)
 		return r;
 	guest_handled(thread, signal, event->signal.mask);
-	return set_state(thread, event);
+	return replay_set_state(thread, event);
 }
 
 static int play_fatal(struct replayer *rep, struct thread *thread, int signal)
@@ -189,7 +177,7 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread)
 	if (r < 0)
 		return r;
 	guest_sigreturn(thread, thread->call.frame);
-	return set_state(thread, rep->event);
+	return replay_set_state(thread, rep->event);
 }
 
 /* The instruction is the one that the trace names: does what it said it did. */

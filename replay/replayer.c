@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
+#include "../sandbox/register.h"
 #include "../sandbox/seek.h"
 #include "../traces/digest.h"
 #include "../traces/error.h"
@@ -184,6 +185,17 @@ int replay_answer(struct thread *thread, int64_t result)
 	thread->registers.orig_rax = (uint64_t)-1;
 	thread->stand = STAND_BOUNDARY;
 	return stop_set_registers(thread);
+}
+
+int replay_set_state(struct thread *thread, const struct event *event)
+{
+	int r;
+
+	thread->registers = *event->registers;
+	thread->registers.orig_rax = (uint64_t)-1;
+	thread->stand = STAND_BOUNDARY;
+	r = stop_set_registers(thread);
+	return r < 0 ? r : vector_set(thread->tid, event->vector, event->vector_length);
 }
 
 static int play_refused(struct replayer *rep, struct thread *thread)

@@ -83,6 +83,8 @@ int replay_write_outputs(struct replayer *rep, struct thread *thread);
 int replay_write(struct replayer *rep, struct thread *thread, const struct payload *payload);
 /* Sets the result as the kernel would and leaves the thread at its boundary. */
 int replay_answer(struct thread *thread, int64_t result);
+/* Registers and vector state as the event has them; the thread stands at a boundary. */
+int replay_set_state(struct thread *thread, const struct event *event);
 
 int replay_call(struct replayer *rep, struct thread *thread);
 int replay_part(struct replayer *rep, struct thread *thread);

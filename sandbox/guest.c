@@ -206,6 +206,19 @@ static void thread_unlink(struct guests *guests, struct thread *thread)
 	thread->process->threads_count--;
 }
 
+void guest_born(const struct thread *parent, struct thread *child, const struct event *event)
+{
+	child->registers = parent->registers;
+	child->registers.rax = 0;
+	child->registers.orig_rax = (uint64_t)-1;
+	if (event->clone.stack)
+		child->registers.rsp = event->clone.stack;
+	if (event->clone.clone_flags & CLONE_SETTLS)
+		child->registers.fs_base = event->clone.tls;
+	if (event->clone.clone_flags & CLONE_CHILD_CLEARTID)
+		child->clear_tid = parent->call.args[3];
+}
+
 bool guest_exit(struct guests *guests, struct thread *thread)
 {
 	struct process *process = thread->process;

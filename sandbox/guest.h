@@ -153,6 +153,10 @@ struct clone_request {
 struct thread *guest_clone(struct guests *guests, struct thread *parent,
 			   const struct clone_request *request);
 
+/* What the call of `parent` that `event` (a CLONE) tells of makes of the new thread: registers at its first
+ * instruction, the word to clear at its end. */
+void guest_born(const struct thread *parent, struct thread *child, const struct event *event);
+
 /* The thread is gone. Unlinks and frees it; frees its process with the last one. Returns true when
  * the process went with it. */
 bool guest_exit(struct guests *guests, struct thread *thread);
