@@ -3,15 +3,16 @@
  * remembered and never reach the kernel. Everything else does.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../sandbox/launch.h"
 #include "recorder.h"
 
 #define POLICY_DEADLINE 6
@@ -20,7 +21,6 @@
 #define ATTR_BYTES_MIN 48U
 #define ATTR_BYTES_MAX 4096U
 #define RR_INTERVAL_NS 100000000L
-#define CAPABILITY_NICE 23
 
 /* struct sched_attr as sched_setattr(2) has it. */
 struct attributes {
@@ -57,23 +57,13 @@ static struct thread *target_of(struct recorder *rec, struct thread *thread, int
 
 static bool holds_capability(const struct thread *thread)
 {
-	char path[64], own[64] = "", its[64] = "", line[128];
-	unsigned long long bits = 0;
-	FILE *file;
+	char path[64], own[64] = "", its[64] = "";
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", thread->tid);
 	if (readlink("/proc/self/ns/user", own, sizeof(own) - 1) < 0 ||
 	    readlink(path, its, sizeof(its) - 1) < 0 || strcmp(own, its) != 0)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/status", thread->tid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "CapEff:", 7) == 0)
-			bits = strtoull(line + 7, NULL, 16);
-	}
-	if (file)
-		fclose(file);
-	return bits >> CAPABILITY_NICE & 1;
+	return launch_is_capable(thread->tid, CAP_SYS_NICE);
 }
 
 /* As the kernel would judge it (sched(7)): 0 or a negative errno. */

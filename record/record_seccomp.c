@@ -1,39 +1,15 @@
 /* The guests' own seccomp filters: the calls that install them, and calls that a filter answers. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../sandbox/launch.h"
 #include "../traces/error.h"
 #include "recorder.h"
-
-#define CAPABILITY_SYS_ADMIN 21
-
-/* The thread has CAP_SYS_ADMIN in its user namespace (proc(5)). */
-static bool is_privileged(const struct thread *thread)
-{
-	char path[64], line[256];
-	unsigned long long effective = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", thread->tid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "CapEff:", 7) != 0)
-			continue;
-		effective = strtoull(line + 7, NULL, 16);
-		break;
-	}
-	fclose(file);
-	return effective >> CAPABILITY_SYS_ADMIN & 1;
-}
 
 int record_seccomp(struct recorder *rec, struct thread *thread)
 {
@@ -43,7 +19,8 @@ int record_seccomp(struct recorder *rec, struct thread *thread)
 	if (listener && rec->warn)
 		rec->warn("seccomp with SECCOMP_FILTER_FLAG_NEW_LISTENER",
 			  "calls answered by another process are not modelled");
-	return record_answer(rec, thread, guest_seccomp(thread, is_privileged(thread)));
+	return record_answer(rec, thread,
+			     guest_seccomp(thread, launch_is_capable(thread->tid, CAP_SYS_ADMIN)));
 }
 
 /* Ends the one thread in the kernel. Only where a leader ends like this before its threads can anybody see that its

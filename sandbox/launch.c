@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -13,6 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../traces/blob.h"
 #include "domain.h"
 
 #ifndef MFD_EXEC
@@ -37,21 +40,24 @@ bool launch_capable(unsigned capability)
 	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
-int launch_send(int fd, const void *buffer, size_t length)
+bool launch_is_capable(pid_t tid, unsigned capability)
 {
-	const char *bytes = buffer;
+	char path[64], line[256];
+	unsigned long long effective = 0;
+	FILE *file;
 
-	while (length) {
-		ssize_t n = write(fd, bytes, length);
-
-		if (n < 0 && errno == EINTR)
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "CapEff:", 7) != 0)
 			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		length -= (size_t)n;
+		effective = strtoull(line + 7, NULL, 16);
+		break;
 	}
-	return 0;
+	fclose(file);
+	return effective >> capability & 1;
 }
 
 int launch_receive(int fd, void *buffer, size_t length)
@@ -77,7 +83,7 @@ int launch_write(const char *path, const char *text)
 
 	if (fd < 0)
 		return -errno;
-	r = launch_send(fd, text, strlen(text));
+	r = write_all(fd, text, strlen(text));
 	close(fd);
 	return r;
 }

@@ -20,6 +20,9 @@ pid_t launch_clone(unsigned long namespaces);
 /* Effective CAP_* of the calling thread. */
 bool launch_capable(unsigned capability);
 
+/* CAP_* is among the effective ones of thread `tid`, in its user namespace (proc(5)). */
+bool launch_is_capable(pid_t tid, unsigned capability);
+
 /*
  * Maps one user and one group of a new user namespace to themselves. Called by the process that
  * made it, while the child waits. Without CAP_SETGID setgroups() is denied inside first. 0 or
@@ -46,11 +49,7 @@ void launch_close_from(unsigned first, const int *keep, size_t keep_count);
 /* Writes a whole small file (a /proc setting). 0 or -errno. */
 int launch_write(const char *path, const char *text);
 
-/*
- * Reads or writes exactly `length` bytes, through EINTR. 0, -EPIPE at the end of the file, or
- * -errno.
- */
+/* Reads exactly `length` bytes, through EINTR. 0, -EPIPE at the end of the file, or -errno. */
 int launch_receive(int fd, void *buffer, size_t length);
-int launch_send(int fd, const void *buffer, size_t length);
 
 #endif

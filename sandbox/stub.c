@@ -12,6 +12,8 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../traces/blob.h"
 #include "../traces/error.h"
 #include "filter.h"
 #include "host.h"
@@ -197,7 +199,7 @@ static int start(const struct stub *stub, pid_t *ret_tid)
 		return tid;
 	r = launch_seize(tid);
 	if (!r)
-		r = launch_send(stub->go[1], "", 1);
+		r = write_all(stub->go[1], "", 1);
 	if (!r)
 		r = run_to_entry(tid);
 	if (!r)
