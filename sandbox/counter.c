@@ -39,15 +39,18 @@ int counter_event_open(pid_t tid, struct perf_event_attr *event)
 }
 
 /* Overflows of `fd` become CUT_SIGNAL of the thread itself: it stops on its way back to user mode, where a
- * signal to the tracer would first have to win the CPU from the guest. */
+ * signal to the tracer would first have to win the CPU from the guest. Gives `fd`, or closes it. */
 static int send_to_thread(int fd, pid_t tid)
 {
 	struct f_owner_ex owner = { .type = F_OWNER_TID, .pid = tid };
+	int error;
 
-	if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, CUT_SIGNAL) < 0 ||
-	    fcntl(fd, F_SETFL, O_ASYNC) < 0)
-		return -errno;
-	return 0;
+	if (fcntl(fd, F_SETOWN_EX, &owner) == 0 && fcntl(fd, F_SETSIG, CUT_SIGNAL) == 0 &&
+	    fcntl(fd, F_SETFL, O_ASYNC) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	return -error;
 }
 
 static int open_branches(pid_t tid)
@@ -62,12 +65,7 @@ static int open_branches(pid_t tid)
 	fd = counter_event_open(tid, &event);
 	if (fd < 0)
 		return fd == -ESRCH ? SWORN_EGONE : SWORN_EHOST;
-	r = send_to_thread(fd, tid);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	return fd;
+	return send_to_thread(fd, tid);
 }
 
 static int open_clock(pid_t tid)
@@ -81,16 +79,11 @@ static int open_clock(pid_t tid)
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
 	};
-	int r, fd = counter_event_open(tid, &event);
+	int fd = counter_event_open(tid, &event);
 
 	if (fd < 0)
 		return fd == -ESRCH ? SWORN_EGONE : fd;
-	r = send_to_thread(fd, tid);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	return fd;
+	return send_to_thread(fd, tid);
 }
 
 int counter_open(pid_t tid, struct counter **ret)

@@ -65,6 +65,19 @@ static void advise(struct probe *probe, const char *remedy)
 	snprintf(probe->remedy, sizeof(probe->remedy), "%s", remedy);
 }
 
+/* What the attempt gives decides: `detail` when it succeeds, else the advice. */
+static void probe_apart(struct probe *probe, int (*attempt)(void), const char *detail, const char *advice)
+{
+	int error = attempt_apart(attempt);
+
+	if (error == 0) {
+		snprintf(probe->detail, sizeof(probe->detail), "%s", detail);
+		return;
+	}
+	missing(probe, error);
+	advise(probe, advice);
+}
+
 /* A stopped child of ours that asks for its parent's number for ever; seized. Or a negative errno. */
 static pid_t start_asking(void)
 {
@@ -160,14 +173,8 @@ static int attempt_tsc(void)
 
 static void probe_tsc(struct probe *probe)
 {
-	int error = attempt_apart(attempt_tsc);
-
-	if (error == 0) {
-		snprintf(probe->detail, sizeof(probe->detail), "rdtsc can be trapped");
-		return;
-	}
-	missing(probe, error);
-	advise(probe, "a container profile that allows prctl(PR_SET_TSC)");
+	probe_apart(probe, attempt_tsc, "rdtsc can be trapped",
+		    "a container profile that allows prctl(PR_SET_TSC)");
 }
 
 static void probe_pmu(struct probe *probe)
@@ -257,14 +264,8 @@ static int attempt_personality(void)
 
 static void probe_personality(struct probe *probe)
 {
-	int error = attempt_apart(attempt_personality);
-
-	if (error == 0) {
-		snprintf(probe->detail, sizeof(probe->detail), "addresses can be fixed");
-		return;
-	}
-	missing(probe, error);
-	advise(probe, "in a container: a profile that allows personality(0x40000)");
+	probe_apart(probe, attempt_personality, "addresses can be fixed",
+		    "in a container: a profile that allows personality(0x40000)");
 }
 
 static int attempt_uffd(void)
@@ -274,14 +275,8 @@ static int attempt_uffd(void)
 
 static void probe_uffd(struct probe *probe)
 {
-	int error = attempt_apart(attempt_uffd);
-
-	if (error == 0) {
-		snprintf(probe->detail, sizeof(probe->detail), "userfaultfd");
-		return;
-	}
-	missing(probe, error);
-	advise(probe, "in a container: a profile that allows userfaultfd");
+	probe_apart(probe, attempt_uffd, "userfaultfd",
+		    "in a container: a profile that allows userfaultfd");
 }
 
 static void probe_cgroup(struct probe *probe)

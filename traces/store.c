@@ -32,6 +32,15 @@ static int default_path(char *ret_path, size_t length)
 	return n < 0 || (size_t)n >= length ? -ENAMETOOLONG : 0;
 }
 
+/* Without a name the store is the default one, whose path goes into `found`. */
+static int choose_path(const char **path, char found[STORE_PATH_MAX])
+{
+	int r = *path ? 0 : default_path(found, STORE_PATH_MAX);
+	if (r == 0 && !*path)
+		*path = found;
+	return r;
+}
+
 /* mkdir -p with mode 0700 for what is made. */
 static int make_directories(const char *path)
 {
@@ -78,32 +87,24 @@ static int fill(int store_fd)
 int store_find(const char *path)
 {
 	char found[STORE_PATH_MAX];
-	if (!path) {
-		int r = default_path(found, sizeof(found));
-		if (r < 0)
-			return r;
-		path = found;
-	}
-	return open_directory(AT_FDCWD, path);
+	int r = choose_path(&path, found);
+	return r < 0 ? r : open_directory(AT_FDCWD, path);
 }
 
 int store_open(const char *path)
 {
 	char found[STORE_PATH_MAX];
-	if (!path) {
-		int r = default_path(found, sizeof(found));
-		if (r < 0)
-			return r;
-		path = found;
-	}
+	int r = choose_path(&path, found);
+	if (r < 0)
+		return r;
 	int fd = open_directory(AT_FDCWD, path);
 	if (fd == -ENOENT) {
-		int r = make_directories(path);
+		r = make_directories(path);
 		fd = r < 0 ? r : open_directory(AT_FDCWD, path);
 	}
 	if (fd < 0 || faccessat(fd, "index.json", F_OK, 0) == 0)
 		return fd;
-	int r = fill(fd);
+	r = fill(fd);
 	if (r < 0) {
 		close(fd);
 		return r;
