@@ -21,17 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../../sandbox/domain.h"
+#include "expect.h"
 #include "refuse.h"
 
-#define DONE 42
 #define EVENT(status) ((unsigned)(status) >> 16)
-#define EXPECT(condition)                                                                    \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			dprintf(2, "line %d: %s (errno %d)\n", __LINE__, #condition, errno); \
-			_exit(1);                                                            \
-		}                                                                            \
-	} while (0)
 
 struct world {
 	uid_t uid;

@@ -21,9 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../../sandbox/domain.h"
+#include "expect.h"
 #include "refuse.h"
 
-#define DONE 42
 #define KEPT 57
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEMORY_LIMIT 0 /* sanitizers map terabytes */
@@ -31,13 +31,6 @@
 #define MEMORY_LIMIT (64 << 20)
 #endif
 #define CLOSED 58
-#define EXPECT(condition)                                                                    \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			dprintf(2, "line %d: %s (errno %d)\n", __LINE__, #condition, errno); \
-			_exit(1);                                                            \
-		}                                                                            \
-	} while (0)
 
 extern char **environ;
 

@@ -16,16 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../../sandbox/namespace.h"
+#include "expect.h"
 #include "refuse.h"
-
-#define DONE 42
-#define EXPECT(condition)                                                                    \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			dprintf(2, "line %d: %s (errno %d)\n", __LINE__, #condition, errno); \
-			_exit(1);                                                            \
-		}                                                                            \
-	} while (0)
 
 /* Runs `body` in a child of its own; skips where namespaces are refused. */
 static void in_child(void (*body)(void))

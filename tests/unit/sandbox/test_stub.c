@@ -23,16 +23,9 @@
 #include <unistd.h>
 #include "../../../sandbox/domain.h"
 #include "../../../traces/error.h"
+#include "expect.h"
 
-#define DONE 42
 #define EVENT(status) ((unsigned)(status) >> 16)
-#define EXPECT(condition)                                                                    \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			dprintf(2, "line %d: %s (errno %d)\n", __LINE__, #condition, errno); \
-			_exit(1);                                                            \
-		}                                                                            \
-	} while (0)
 
 struct world {
 	uid_t uid;
