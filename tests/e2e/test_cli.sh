@@ -36,6 +36,10 @@ for verb in record replay verify doctor; do
 	cp out long
 	expect 0 help "$verb"
 	cmp -s long out || fail "sworn help $verb differs from sworn $verb --help"
+	for option in $(grep -oE '^  .*  ' long | grep -oE -- '--?[a-z][a-z-]*'); do
+		grep -qE -- "\`([^\`]* )?${option}[ \`]" "$SOURCE/README.md" ||
+			fail "README.md does not tell of $verb $option"
+	done
 	expect 2 "$verb" --no-such-option
 	[ ! -s out ] && [ -s err ] || fail "sworn $verb: a usage error belongs on stderr"
 done
