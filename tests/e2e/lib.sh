@@ -67,6 +67,25 @@ have()
 	done
 }
 
+own=12345 # an ordinary user's number
+
+# as_user SCRIPT: from here on the script runs as that user, from its start, with UNPRIVILEGED=yes; it gets copies of
+# all that it needs where it may read them
+as_user()
+{
+	mkdir -p "$WORK/user/bin" "$WORK/user/guests" "$WORK/user/work/tmp" "$WORK/user/home"
+	cp "$SWORN" "$WORK/user/bin/sworn"
+	cp "$GUESTS"/* "$WORK/user/guests/"
+	cp -r "$E2E" "$WORK/user/e2e"
+	chmod -R a+rX "$WORK/user"
+	chmod a+x "$WORK"
+	chown -R "$own:$own" "$WORK/user/work" "$WORK/user/home"
+	cd "$WORK/user/work" || exit 1
+	exec setpriv --reuid="$own" --regid="$own" --clear-groups env -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
+		UNPRIVILEGED=yes WORK="$WORK/user/work" TMPDIR="$WORK/user/work/tmp" HOME="$WORK/user/home" \
+		SWORN="$WORK/user/bin/sworn" GUESTS="$WORK/user/guests" bash "$WORK/user/e2e/$1"
+}
+
 # finish: the counts and the exit status: 1 on any failure, 77 when there was nothing to test
 finish()
 {

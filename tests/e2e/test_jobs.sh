@@ -180,7 +180,6 @@ killed()
 	fi
 }
 
-own=12345
 if [ "${UNPRIVILEGED:-}" != yes ]; then
 	group ""
 	nothing_shared
@@ -194,17 +193,7 @@ if [ "${UNPRIVILEGED:-}" != yes ]; then
 	[ "$(id -u)" -eq 0 ] && have unprivileged setpriv || finish
 	ok_so_far || finish
 	echo "$(basename "$0"): $passed passed, $skipped skipped so far"
-	mkdir -p "$WORK/user/bin" "$WORK/user/guests" "$WORK/user/work/tmp" "$WORK/user/home"
-	cp "$SWORN" "$WORK/user/bin/sworn"
-	cp "$GUESTS"/* "$WORK/user/guests/"
-	cp -r "$E2E" "$WORK/user/e2e"
-	chmod -R a+rX "$WORK/user"
-	chmod a+x "$WORK"
-	chown -R "$own:$own" "$WORK/user/work" "$WORK/user/home"
-	cd "$WORK/user/work" || exit 1
-	exec setpriv --reuid="$own" --regid="$own" --clear-groups env -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
-		UNPRIVILEGED=yes WORK="$WORK/user/work" TMPDIR="$WORK/user/work/tmp" HOME="$WORK/user/home" \
-		SWORN="$WORK/user/bin/sworn" GUESTS="$WORK/user/guests" bash "$WORK/user/e2e/test_jobs.sh"
+	as_user test_jobs.sh
 fi
 group user_
 killed

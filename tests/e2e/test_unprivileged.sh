@@ -4,21 +4,9 @@
 # recorded is gone.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-own=12345
 if [ "$(id -u)" -eq 0 ] && [ "${UNPRIVILEGED:-}" != yes ]; then
 	have unprivileged setpriv || finish
-	# All that the user needs, where it may read it.
-	mkdir -p "$WORK/user/bin" "$WORK/user/guests" "$WORK/user/work/tmp" "$WORK/user/home"
-	cp "$SWORN" "$WORK/user/bin/sworn"
-	cp "$GUESTS"/* "$WORK/user/guests/"
-	cp -r "$E2E" "$WORK/user/e2e"
-	chmod -R a+rX "$WORK/user"
-	chmod a+x "$WORK"
-	chown -R "$own:$own" "$WORK/user/work" "$WORK/user/home"
-	cd "$WORK/user/work" || exit 1
-	exec setpriv --reuid="$own" --regid="$own" --clear-groups env -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
-		UNPRIVILEGED=yes WORK="$WORK/user/work" TMPDIR="$WORK/user/work/tmp" HOME="$WORK/user/home" \
-		SWORN="$WORK/user/bin/sworn" GUESTS="$WORK/user/guests" bash "$WORK/user/e2e/test_unprivileged.sh"
+	as_user test_unprivileged.sh
 fi
 
 # own_network: whether this user gets a network namespace here; where the host refuses, that is a skip
