@@ -8,8 +8,8 @@
 #define SEED_BYTES_MAX 256
 
 struct record_options {
-	const char *output, *store, *seed, *report, *preempt,
-		*clock; /* borrowed from argv; NULL: not given */
+	const char *output, *store, *seed, *report; /* borrowed from argv; NULL: not given */
+	const char *preempt, *clock;
 	bool clock_virtual, schedule_seeded, chaos, allow_network;
 	uint64_t epoch_ns, checkpoint_interval;
 	char **command; /* NULL-terminated tail of argv */
