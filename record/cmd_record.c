@@ -29,6 +29,7 @@
 #include "record.h"
 #include "recorder.h"
 #include "report.h"
+#include "view.h"
 
 #define WARNINGS_MAX 64
 #define TICK_US 50000
@@ -338,6 +339,9 @@ static int prepare(struct recording *recording)
 	rec->order = &recording->order;
 	outside_init(rec);
 	rec->epoch_ns = recording->options.epoch_ns;
+	rec->view = rec->seeded ? view_new() : NULL;
+	if (rec->seeded && !rec->view)
+		return -ENOMEM;
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
 	rec->affinity = own_affinity();
 	rec->warn = warn_once;

@@ -16,6 +16,7 @@
 #include "timeout.h"
 #include "timers.h"
 #include "usage.h"
+#include "view.h"
 
 #define ERESTARTSYS 512
 #define ERESTARTNOINTR 513
@@ -292,6 +293,13 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		return r;
 	if (call_is_vsyscall(&thread->call))
 		return answer_vsyscall(rec, thread);
+	if (rec->view) {
+		bool answered = false;
+
+		r = view_entry(rec, thread, &answered);
+		if (r < 0 || answered)
+			return r;
+	}
 	if (row->treatment == TREAT_SPECIAL)
 		return special_entry(rec, thread);
 	if (rec->seeded)
@@ -432,6 +440,9 @@ int record_return(struct recorder *rec, struct thread *thread)
 	own->restarting = false;
 	thread->stand = STAND_BOUNDARY;
 	event = record_call_event(thread, EVENT_CALL);
+	r = rec->view ? view_return(rec, thread, &result) : 0;
+	if (r < 0)
+		return r;
 	forget_descriptors(thread, result);
 	notice_random(rec, thread, result);
 	if (rec->seeded && rec->virtual_clock)

@@ -116,6 +116,7 @@ struct file_id {
 	dev_t device;
 	ino_t inode;
 };
+struct view;
 
 struct shared_object {
 	uint64_t number, device, inode;
@@ -147,6 +148,7 @@ struct recorder {
 	uint64_t checkpoint_interval, next_checkpoint;
 	bool use_counter, virtual_clock;
 	bool seeded; /* --schedule seeded: nothing in the trace may depend on anything but command, files and seed */
+	struct view *view; /* seeded: what guests see of the host (view.h); NULL: the host as it is. Owned */
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;

@@ -82,7 +82,7 @@ struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd)
 }
 
 /* Threads that do not lead their process have such a descriptor since 6.9. */
-static int copy_descriptor(pid_t tid, int fd)
+int fd_copy(pid_t tid, int fd)
 {
 	int process = (int)syscall(SYS_pidfd_open, tid, O_EXCL), copy, flags;
 
@@ -107,7 +107,7 @@ static int copy_descriptor(pid_t tid, int fd)
 int fd_open(pid_t tid, int fd, int64_t *ret_position)
 {
 	char path[64];
-	int copy = copy_descriptor(tid, fd);
+	int copy = fd_copy(tid, fd);
 
 	if (copy < 0) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, fd);

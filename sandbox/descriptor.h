@@ -27,6 +27,8 @@ void fd_cache_release(struct fd_cache *cache); /* NULL allowed */
 
 /* What `fd` of guest `tid` refers to. Fields are zero when it cannot be told. */
 struct fd_info fd_lookup(struct fd_cache *cache, pid_t tid, int fd);
+/* A copy of the guest's own descriptor, when it can be read from: it shares its position. The descriptor or -errno. */
+int fd_copy(pid_t tid, int fd);
 /*
  * Opens what `fd` of guest `tid` refers to for reading by offset: a copy of the guest's own descriptor where that
  * can be had and read, since opening the file anew would break leases, tell watchers, and needs its permission.

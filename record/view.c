@@ -1,0 +1,147 @@
+/* Which calls show something of the host, and what guests see instead. */
+#include "view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#define UPTIME_S 1000 /* before the epoch, as CLOCK_MONOTONIC has it */
+#define MEMORY_BYTES (4ULL << 30)
+#define FREE_BYTES (2ULL << 30)
+#define FS_BLOCKS (1ULL << 28)
+#define FS_FREE (1ULL << 27)
+
+struct view *view_new(void)
+{
+	return calloc(1, sizeof(struct view));
+}
+
+void view_release(struct view *view)
+{
+	if (!view)
+		return;
+	for (size_t i = 0; i < view->buckets_count; i++) {
+		struct view_file *next;
+
+		for (struct view_file *file = view->buckets[i]; file; file = next) {
+			next = file->next;
+			free(file);
+		}
+	}
+	view_listings_release(view);
+	free(view->buckets);
+	free(view);
+}
+
+/* The name of the host is the domain's own where there is a namespace for it. */
+static int change_names(struct thread *thread)
+{
+	uint64_t address = thread->call.args[0];
+	struct utsname names, host;
+
+	if (guest_read(thread, address, &names, sizeof(names)) != sizeof(names))
+		return 0;
+	uname(&host);
+	if (strcmp(names.nodename, host.nodename) == 0) {
+		memset(names.nodename, 0, sizeof(names.nodename));
+		strcpy(names.nodename, VIEW_HOST_NAME);
+	}
+	memset(names.release, 0, sizeof(names.release));
+	strcpy(names.release, VIEW_KERNEL_RELEASE);
+	memset(names.version, 0, sizeof(names.version));
+	strcpy(names.version, VIEW_KERNEL_VERSION);
+	if (strcmp(names.domainname, host.domainname) == 0) {
+		memset(names.domainname, 0, sizeof(names.domainname));
+		strcpy(names.domainname, "(none)");
+	}
+	return guest_write(thread, address, &names, sizeof(names));
+}
+
+static int change_sysinfo(const struct recorder *rec, struct thread *thread)
+{
+	struct sysinfo info = {
+		.uptime = (long)(UPTIME_S + rec->clock_ns / 1000000000ULL),
+		.totalram = MEMORY_BYTES,
+		.freeram = FREE_BYTES,
+		.procs = (unsigned short)rec->guests.alive,
+		.mem_unit = 1,
+	};
+
+	return guest_write(thread, thread->call.args[0], &info, sizeof(info));
+}
+
+/* How much room there is, and which file system of its kind it is. */
+static int change_statfs(struct thread *thread)
+{
+	uint64_t address = thread->call.args[1];
+	struct statfs status;
+
+	if (guest_read(thread, address, &status, sizeof(status)) != sizeof(status))
+		return 0;
+	if (status.f_blocks) {
+		status.f_blocks = FS_BLOCKS;
+		status.f_bfree = status.f_bavail = FS_FREE;
+	}
+	if (status.f_files) {
+		status.f_files = FS_BLOCKS;
+		status.f_ffree = FS_FREE;
+	}
+	memset(&status.f_fsid, 0, sizeof(status.f_fsid));
+	return guest_write(thread, address, &status, sizeof(status));
+}
+
+/* Supplementary groups are the user's. */
+static int change_groups(struct recorder *rec, struct thread *thread, int64_t *result)
+{
+	const uint32_t root = 0;
+
+	if (rec->view->groups_set)
+		return 0;
+	*result = 1;
+	return (int)thread->call.args[0]
+		       ? guest_write(thread, thread->call.args[1], &root, sizeof(root))
+		       : 0;
+}
+
+int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
+{
+	switch (thread->call.nr) {
+	case SYS_getdents:
+	case SYS_getdents64: return view_directory_read(rec, thread, ret_answered);
+	default: return 0;
+	}
+}
+
+static int change(struct recorder *rec, struct thread *thread, int64_t *result)
+{
+	switch (thread->call.nr) {
+	case SYS_stat:
+	case SYS_lstat:
+	case SYS_fstat:
+	case SYS_newfstatat:
+	case SYS_statx: return view_file_status(rec, thread);
+	case SYS_statfs:
+	case SYS_fstatfs: return change_statfs(thread);
+	case SYS_uname: return change_names(thread);
+	case SYS_sysinfo: return change_sysinfo(rec, thread);
+	case SYS_setgroups: rec->view->groups_set = true; return 0;
+	case SYS_getgroups: return change_groups(rec, thread, result);
+	default: return 0;
+	}
+}
+
+int view_return(struct recorder *rec, struct thread *thread, int64_t *result)
+{
+	int64_t before = *result;
+	int r = before < 0 ? 0 : change(rec, thread, result);
+
+	if (r < 0 || *result == before)
+		return r;
+	thread->registers.rax = (uint64_t)*result;
+	return stop_set_registers(thread);
+}

@@ -1,0 +1,76 @@
+/*
+ * What guests see of the host in a seeded recording: the same on any day, in any directory, as any user.
+ * record_call.c asks at the entry and at the return of every call; NULL instead of a view means that
+ * guests see the host as it is. Outputs are changed in the guest's memory before they are captured, so
+ * nothing of this is known to the trace or to replay.
+ */
+#ifndef SWORN_RECORD_VIEW_H
+#define SWORN_RECORD_VIEW_H
+
+#include <sys/stat.h>
+#include <time.h>
+
+#include "recorder.h"
+
+#define VIEW_HOST_NAME "sworn"
+#define VIEW_KERNEL_RELEASE "6.1.0"
+#define VIEW_KERNEL_VERSION "#1 SMP PREEMPT_DYNAMIC"
+#define VIEW_DEVICES_MAX 256
+#define VIEW_FILES_MAX (1U << 22)
+#define VIEW_NAMES_BYTES_MAX (256U << 20) /* of all listings kept */
+
+/* A file that a guest saw or made; the key is what the host calls it. */
+struct view_file {
+	uint64_t device, inode;
+	uint64_t number; /* st_ino that guests see */
+	struct timespec access, change, birth, modified;
+	uint32_t owner, group;
+	struct view_file *next; /* same bucket */
+};
+
+/* A file system, by its st_dev. */
+struct view_device {
+	uint64_t device;
+	uint64_t magic; /* statfs(2), 0 = not asked yet */
+};
+
+struct view_listing;
+
+struct view {
+	struct view_file **buckets; /* owned, with the files in them */
+	size_t buckets_count, files_count;
+	struct view_device devices[VIEW_DEVICES_MAX];
+	size_t devices_count;
+	struct view_listing *listings; /* owned, newest first */
+	uint64_t positions;	       /* of directories, given out so far */
+	uint64_t names_bytes;
+	bool groups_set; /* a guest chose its supplementary groups */
+};
+
+/* NULL on lack of memory. */
+struct view *view_new(void);
+void view_release(struct view *view); /* NULL allowed */
+
+/* At the entry of a call that is to run: some are answered here. 0 or negative. */
+int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered);
+/* After a call: changes what it wrote for the guest, and *result with the register. 0 or negative. */
+int view_return(struct recorder *rec, struct thread *thread, int64_t *result);
+
+/* view_file.c */
+/* The file, new when it was never seen. NULL at the limit or on lack of memory. Borrowed, for good. */
+struct view_file *view_file_find(struct recorder *rec, uint64_t device, uint64_t inode);
+/* The same for one that was made just now, even where the host gives it the inode of one that is gone. */
+struct view_file *view_file_create(struct recorder *rec, const struct stat *status);
+/* st_dev that guests see. */
+uint64_t view_device_number(struct view *view, uint64_t device);
+/* A call of the stat family was successful. 0 or negative. */
+int view_file_status(struct recorder *rec, struct thread *thread);
+/* When something happens to a file now; the clock moves on with it. */
+struct timespec view_stamp(struct recorder *rec);
+
+/* view_directory.c */
+/* getdents and getdents64: answered in the order of names. 0 or negative. */
+int view_directory_read(struct recorder *rec, struct thread *thread, bool *ret_answered);
+void view_listings_release(struct view *view);
+
+#endif

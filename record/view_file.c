@@ -1,0 +1,189 @@
+/* Files as guests see them: numbers in the order of first sight, times of the virtual clock, owners of the domain. */
+#include <errno.h>
+#include <linux/stat.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "../traces/error.h"
+#include "view.h"
+
+#define BUCKETS 4096
+#define UNCHANGED_BEFORE_S 3600 /* files that no guest changed are this much older than the epoch */
+#define FIRST_INODE 16
+#define DISK_MAJOR 8
+#define BLOCK_BYTES 4096ULL
+#define NS_PER_S 1000000000ULL
+
+static size_t bucket_of(const struct view *view, uint64_t device, uint64_t inode)
+{
+	uint64_t hash = (inode ^ device * 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL;
+
+	return (size_t)((hash ^ hash >> 32) & (view->buckets_count - 1));
+}
+
+static int grow(struct view *view)
+{
+	struct view grown = *view;
+
+	grown.buckets_count = view->buckets_count ? view->buckets_count * 4 : BUCKETS;
+	grown.buckets = calloc(grown.buckets_count, sizeof(struct view_file *));
+	if (!grown.buckets)
+		return -ENOMEM;
+	for (size_t i = 0; i < view->buckets_count; i++) {
+		struct view_file *next;
+
+		for (struct view_file *file = view->buckets[i]; file; file = next) {
+			struct view_file **bucket = &grown.buckets[bucket_of(&grown, file->device, file->inode)];
+
+			next = file->next;
+			file->next = *bucket;
+			*bucket = file;
+		}
+	}
+	free(view->buckets);
+	*view = grown;
+	return 0;
+}
+
+static struct timespec unchanged(const struct recorder *rec)
+{
+	uint64_t seconds = rec->epoch_ns / NS_PER_S;
+
+	return (struct timespec){
+		.tv_sec = (time_t)(seconds > UNCHANGED_BEFORE_S ? seconds - UNCHANGED_BEFORE_S : 0),
+	};
+}
+
+struct timespec view_stamp(struct recorder *rec)
+{
+	uint64_t now = rec->epoch_ns + record_clock_ns(rec);
+
+	return (struct timespec){ .tv_sec = (time_t)(now / NS_PER_S),
+				  .tv_nsec = (long)(now % NS_PER_S) };
+}
+
+struct view_file *view_file_find(struct recorder *rec, uint64_t device, uint64_t inode)
+{
+	struct view *view = rec->view;
+	struct view_file *file, **bucket;
+
+	if (view->files_count >= view->buckets_count && grow(view) < 0)
+		return NULL;
+	bucket = &view->buckets[bucket_of(view, device, inode)];
+	for (file = *bucket; file; file = file->next) {
+		if (file->inode == inode && file->device == device)
+			return file;
+	}
+	if (view->files_count >= VIEW_FILES_MAX)
+		return NULL;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return NULL;
+	file->device = device;
+	file->inode = inode;
+	file->number = FIRST_INODE + view->files_count++;
+	file->access = file->change = file->birth = file->modified = unchanged(rec);
+	file->next = *bucket;
+	*bucket = file;
+	return file;
+}
+
+uint64_t view_device_number(struct view *view, uint64_t device)
+{
+	size_t i = 0;
+
+	while (i < view->devices_count && view->devices[i].device != device)
+		i++;
+	if (i == view->devices_count && i < VIEW_DEVICES_MAX)
+		view->devices[view->devices_count++].device = device;
+	return makedev(DISK_MAJOR, (unsigned int)i + 1);
+}
+
+static uint64_t size_of(uint32_t mode, uint64_t size)
+{
+	return S_ISDIR(mode) ? BLOCK_BYTES : size;
+}
+
+/* In blocks of 512 bytes: what the size needs. */
+static uint64_t blocks_of(uint32_t mode, uint64_t size)
+{
+	if (S_ISREG(mode))
+		return (size + BLOCK_BYTES - 1) / BLOCK_BYTES * (BLOCK_BYTES / 512);
+	return S_ISDIR(mode) ? BLOCK_BYTES / 512 : 0;
+}
+
+static int change_stat(struct recorder *rec, struct thread *thread, uint64_t address)
+{
+	const struct view_file *file;
+	struct stat status;
+
+	if (guest_read(thread, address, &status, sizeof(status)) != sizeof(status))
+		return 0;
+	file = view_file_find(rec, status.st_dev, status.st_ino);
+	if (!file)
+		return SWORN_ELIMIT;
+	status.st_ino = file->number;
+	status.st_dev = view_device_number(rec->view, status.st_dev);
+	status.st_uid = file->owner;
+	status.st_gid = file->group;
+	status.st_size = (off_t)size_of(status.st_mode, (uint64_t)status.st_size);
+	status.st_blocks = (blkcnt_t)blocks_of(status.st_mode, (uint64_t)status.st_size);
+	status.st_blksize = BLOCK_BYTES;
+	status.st_atim = file->access;
+	status.st_mtim = file->modified;
+	status.st_ctim = file->change;
+	return guest_write(thread, address, &status, sizeof(status));
+}
+
+static struct statx_timestamp stamp_of(const struct timespec *time)
+{
+	return (struct statx_timestamp){ .tv_sec = time->tv_sec, .tv_nsec = (uint32_t)time->tv_nsec };
+}
+
+/* What lies behind the device numbers says how this file system does its work. */
+static int change_statx(struct recorder *rec, struct thread *thread, uint64_t address)
+{
+	const struct view_file *file;
+	struct statx status;
+	uint64_t device;
+	size_t known = offsetof(struct statx, stx_dev_minor) + sizeof(status.stx_dev_minor);
+
+	if (guest_read(thread, address, &status, sizeof(status)) != sizeof(status))
+		return 0;
+	device = makedev(status.stx_dev_major, status.stx_dev_minor);
+	file = view_file_find(rec, device, status.stx_ino);
+	if (!file)
+		return SWORN_ELIMIT;
+	memset((uint8_t *)&status + known, 0, sizeof(status) - known);
+	device = view_device_number(rec->view, device);
+	status.stx_ino = file->number;
+	status.stx_dev_major = major(device);
+	status.stx_dev_minor = minor(device);
+	status.stx_uid = file->owner;
+	status.stx_gid = file->group;
+	status.stx_size = size_of(status.stx_mode, status.stx_size);
+	status.stx_blocks = blocks_of(status.stx_mode, status.stx_size);
+	status.stx_blksize = BLOCK_BYTES;
+	status.stx_attributes = status.stx_attributes_mask = 0;
+	status.stx_mask &= STATX_BASIC_STATS | STATX_BTIME;
+	status.stx_atime = stamp_of(&file->access);
+	status.stx_mtime = stamp_of(&file->modified);
+	status.stx_ctime = stamp_of(&file->change);
+	if (status.stx_mask & STATX_BTIME)
+		status.stx_btime = stamp_of(&file->birth);
+	return guest_write(thread, address, &status, sizeof(status));
+}
+
+int view_file_status(struct recorder *rec, struct thread *thread)
+{
+	const uint64_t *args = thread->call.args;
+
+	switch (thread->call.nr) {
+	case SYS_newfstatat: return change_stat(rec, thread, args[2]);
+	case SYS_statx: return change_statx(rec, thread, args[4]);
+	default: return change_stat(rec, thread, args[1]);
+	}
+}
