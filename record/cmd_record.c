@@ -210,15 +210,29 @@ static int start(struct recording *recording)
 		.environment = environ,
 		.hidden = hidden,
 		.allow_network = recording->options.allow_network,
+		.as_root = rec->seeded,
+		.placed = rec->seeded,
+		.host_name = rec->seeded ? VIEW_HOST_NAME : NULL,
+		.workdir = recording->options.workdir,
 	};
 	struct ambient_guest guest;
 	int r;
+
+	if (ambient.workdir)
+		ambient.environment = view_environment(environ, ambient.workdir);
+	if (!ambient.environment)
+		return -ENOMEM;
 
 	if (path_of(recording->store_fd, store, sizeof(store)))
 		hidden[0] = store;
 	else if (path_of(writer_fd(rec->writer), trace, sizeof(trace)))
 		hidden[0] = trace;
 	r = ambient_start(&ambient, &guest);
+	if (r < 0 && r != -ENOENT && r != -EACCES && r != -ENOEXEC && ambient.workdir)
+		fprintf(stderr,
+			"sworn record: --workdir-as %s needs namespaces of mounts, and a directory of that name or "
+			"none where its parent is /; try /work, as root or with user namespaces\n",
+			ambient.workdir);
 	if (r < 0)
 		return r;
 	if (guest.stays_unprivileged)

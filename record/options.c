@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../traces/event.h"
 #include "report.h"
 
 #define EPOCH_S 946684800ULL /* 2000-01-01 */
@@ -27,12 +28,23 @@ static const char help[] =
 	"  --chaos                   with seeded: turns that a fair order would rarely give, to find races\n"
 	"  --epoch T                 the virtual clock's start: Unix seconds (default 946684800)\n"
 	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
+	"  --workdir-as DIR          show the working directory as DIR (/work), and set HOME, PWD and USER to match\n"
 	"  --allow net               let the program use the host's network\n"
 	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
 	"  --report FILE             write a JSON report (- for standard output)\n"
 	"\n"
 	"Exits as COMMAND did (128+N after signal N); 125 when recording failed, 126 when COMMAND cannot be\n"
 	"executed, 127 when it is not found, 2 for wrong options.\n";
+
+/* Absolute, not the root directory, and nothing in it that leads elsewhere. */
+static bool is_plain_path(const char *path)
+{
+	size_t length = strlen(path);
+
+	return path[0] == '/' && length > 1 && length < PATH_BYTES_MAX && path[length - 1] != '/' &&
+	       !strstr(path, "//") && !strstr(path, "/./") && !strstr(path, "/..") &&
+	       strcmp(path, "/.") != 0;
+}
 
 static int parse_long(int option, const char *value, struct record_options *ret)
 {
@@ -54,6 +66,7 @@ static int parse_long(int option, const char *value, struct record_options *ret)
 		ret->preempt = value;
 		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL
 											       : 0;
+	case 'W': ret->workdir = value; return is_plain_path(value) ? 0 : -EINVAL;
 	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
 	case 'N':
 		ret->checkpoint_interval = strtoull(value, &end, 10);
@@ -88,6 +101,7 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		{ "preempt", 1, NULL, 'P' },
 		{ "allow", 1, NULL, 'A' },
 		{ "report", 1, NULL, 'R' },
+		{ "workdir-as", 1, NULL, 'W' },
 		{ "help", 0, NULL, 'h' },
 		{ "checkpoint-interval", 1, NULL, 'N' },
 		{ NULL, 0, NULL, 0 },

@@ -9,7 +9,7 @@
 
 struct record_options {
 	const char *output, *store, *seed, *report; /* borrowed from argv; NULL: not given */
-	const char *preempt, *clock;
+	const char *preempt, *clock, *workdir;
 	bool clock_virtual, schedule_seeded, chaos, allow_network;
 	uint64_t epoch_ns, checkpoint_interval;
 	char **command; /* NULL-terminated tail of argv */

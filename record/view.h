@@ -13,6 +13,7 @@
 #include "recorder.h"
 
 #define VIEW_HOST_NAME "sworn"
+#define VIEW_USER_NAME "sworn"
 #define VIEW_KERNEL_RELEASE "6.1.0"
 #define VIEW_KERNEL_VERSION "#1 SMP PREEMPT_DYNAMIC"
 #define VIEW_DEVICES_MAX 256
@@ -56,6 +57,14 @@ int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered);
 /* After a call: changes what it wrote for the guest, and *result with the register. 0 or negative. */
 int view_return(struct recorder *rec, struct thread *thread, int64_t *result);
 
+/* view_environment.c */
+/*
+ * `environment` for a command that finds its working directory at `workdir`: in the same order, without what
+ * speaks of user and session; behind it the fixed HOME, LOGNAME, PWD and USER. NULL on lack of memory. Lives until
+ * the process ends; strings are borrowed from `environment`.
+ */
+char **view_environment(char *const *environment, const char *workdir);
+
 /* view_file.c */
 /* The file, new when it was never seen. NULL at the limit or on lack of memory. Borrowed, for good. */
 struct view_file *view_file_find(struct recorder *rec, uint64_t device, uint64_t inode);
@@ -67,6 +76,28 @@ uint64_t view_device_number(struct view *view, uint64_t device);
 int view_file_status(struct recorder *rec, struct thread *thread);
 /* When something happens to a file now; the clock moves on with it. */
 struct timespec view_stamp(struct recorder *rec);
+
+/* view_path.c */
+struct view_path {
+	int directory; /* AT_FDCWD or a descriptor of the guest's, for a relative path */
+	bool follow;   /* a symbolic link at its end */
+	char text[PATH_BYTES_MAX];
+};
+/* Reads a path from the guest's memory; `follow` is false. 0 or -ENAMETOOLONG. */
+int view_path_read(struct thread *thread, int directory, uint64_t address, struct view_path *ret);
+/* The directory that the last name is in. */
+void view_path_parent(struct view_path *path);
+/*
+ * stat(2) of what the guest means by the path, an empty one being the directory itself. What leads through the
+ * guest's own /proc/self is not found. 0 or -errno.
+ */
+int view_path_status(const struct thread *thread, const struct view_path *path, struct stat *ret);
+
+/* view_time.c */
+/* At the entry of any call: whether a file is there that it may make. */
+void view_time_entry(struct thread *thread);
+/* After any successful call: what it did to files. 0 or negative. */
+int view_time_return(struct recorder *rec, struct thread *thread, int64_t result);
 
 /* view_directory.c */
 /* getdents and getdents64: answered in the order of names. 0 or negative. */

@@ -25,6 +25,8 @@
 #include "host.h"
 #include "launch.h"
 #include "namespace.h"
+#include "words.h"
+#include "workdir.h"
 
 #define SETUP_FAILED 125
 
@@ -93,12 +95,27 @@ static void await(const struct ambient *ambient)
 		_exit(SETUP_FAILED);
 }
 
+static int place_words(const char **path, char *const **argv, char *const **environment)
+{
+	struct words words;
+	int r = words_reserve(*path, *argv, *environment, &words);
+
+	if (r)
+		return r;
+	*path = words_text(&words, *path);
+	*argv = words_vector(&words, *argv);
+	*environment = words_vector(&words, *environment);
+	return 0;
+}
+
 /*
  * From PR_SET_TSC on nothing here may read the cycle counter, and from the filter on every call
  * is a stop.
  */
 static _Noreturn void become_guest(const struct ambient *ambient, struct message message)
 {
+	char *const *argv = ambient->options->argv, *const *environment = ambient->options->environment;
+	const char *path = ambient->path;
 	int layout = personality(0xffffffff);
 	int r;
 
@@ -109,12 +126,15 @@ static _Noreturn void become_guest(const struct ambient *ambient, struct message
 		_exit(SETUP_FAILED);
 	await(ambient);
 	launch_close_from(3, &ambient->theirs, 1);
+	r = ambient->options->placed ? place_words(&path, &argv, &environment) : 0;
+	if (r)
+		fail(ambient, r);
 	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fail(ambient, -errno);
 	r = filter_install(&ambient->filter);
 	if (r)
 		fail(ambient, r);
-	syscall(SYS_execve, ambient->path, ambient->options->argv, ambient->options->environment);
+	syscall(SYS_execve, path, argv, environment);
 	_exit(SETUP_FAILED);
 }
 
@@ -160,7 +180,7 @@ static int loopback_up(void)
  */
 static int set_up(const struct ambient *ambient, struct message *message)
 {
-	const char *const *hidden = ambient->options->hidden;
+	const char *const *hidden = ambient->options->hidden, *host = ambient->options->host_name;
 	unsigned long cloned = ambient->attempted & (CLONE_NEWUSER | CLONE_NEWPID);
 	unsigned long had = namespace_unshare(ambient->attempted & ~cloned);
 	int r;
@@ -177,6 +197,13 @@ static int set_up(const struct ambient *ambient, struct message *message)
 		if (r)
 			return r;
 	}
+	if (ambient->options->workdir) {
+		r = had & CLONE_NEWNS ? workdir_show(ambient->options->workdir) : -EPERM;
+		if (r)
+			return r;
+	}
+	if (had & CLONE_NEWUTS && host && sethostname(host, strlen(host)))
+		return -errno;
 	if (had & CLONE_NEWNET && loopback_up())
 		message->notes |= NOTE_LOOPBACK;
 	message->namespaces = had | cloned;
@@ -329,7 +356,7 @@ static int run(struct ambient *ambient, pid_t child, struct ambient_guest *ret)
 	int r = 0;
 
 	if (ambient->attempted & CLONE_NEWUSER)
-		r = launch_map_ids(child, geteuid(), getegid());
+		r = launch_map_ids(child, geteuid(), getegid(), ambient->options->as_root);
 	if (!r && ambient->attempted && send(ambient->ours, "", 1, MSG_NOSIGNAL) < 0)
 		r = -errno;
 	if (!r)
@@ -388,6 +415,8 @@ static int attempt_all(struct ambient *ambient, struct ambient_guest *ret)
 	int r = -EPERM;
 
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+		if (!attempts[i] && ambient->options->workdir)
+			break;
 		if (attempts[i] && (!allowed || (!capable && !(attempts[i] & CLONE_NEWUSER))))
 			continue;
 		r = attempt(ambient, attempts[i], ret);

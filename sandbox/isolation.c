@@ -249,7 +249,7 @@ static int enter_namespaces(struct isolation *isolation, unsigned long namespace
 	if (child < 0)
 		r = child;
 	if (!r && namespaces & CLONE_NEWUSER)
-		r = launch_map_ids(child, isolation->uid, isolation->gid);
+		r = launch_map_ids(child, isolation->uid, isolation->gid, false);
 	if (!r && send(isolation->ours, "", 1, MSG_NOSIGNAL) != 1)
 		r = -errno;
 	if (!r)

@@ -96,18 +96,18 @@ static int write_map(pid_t child, const char *file, const char *text)
 	return launch_write(path, text);
 }
 
-int launch_map_ids(pid_t child, uid_t uid, gid_t gid)
+int launch_map_ids(pid_t child, uid_t uid, gid_t gid, bool as_root)
 {
 	char line[64];
 	int r;
 
-	snprintf(line, sizeof(line), "%u %u 1\n", (unsigned)uid, (unsigned)uid);
+	snprintf(line, sizeof(line), "%u %u 1\n", as_root ? 0 : (unsigned)uid, (unsigned)uid);
 	r = write_map(child, "uid_map", line);
 	if (!r && !launch_capable(CAP_SETGID))
 		r = write_map(child, "setgroups", "deny");
 	if (r)
 		return r;
-	snprintf(line, sizeof(line), "%u %u 1\n", (unsigned)gid, (unsigned)gid);
+	snprintf(line, sizeof(line), "%u %u 1\n", as_root ? 0 : (unsigned)gid, (unsigned)gid);
 	return write_map(child, "gid_map", line);
 }
 

@@ -24,11 +24,11 @@ bool launch_capable(unsigned capability);
 bool launch_is_capable(pid_t tid, unsigned capability);
 
 /*
- * Maps one user and one group of a new user namespace to themselves. Called by the process that
- * made it, while the child waits. Without CAP_SETGID setgroups() is denied inside first. 0 or
+ * Maps one user and one group of a new user namespace to themselves, or to 0 with `as_root`. Called by the
+ * process that made it, while the child waits. Without CAP_SETGID setgroups() is denied inside first. 0 or
  * -errno.
  */
-int launch_map_ids(pid_t child, uid_t uid, gid_t gid);
+int launch_map_ids(pid_t child, uid_t uid, gid_t gid, bool as_root);
 
 /* ORs PTRACE_O_* of every guest into a seized process; the child must be alive. 0 or -errno. */
 int launch_seize(pid_t tid);

@@ -83,7 +83,12 @@ static bool allow_network;
 
 static int begin(char *const *argv, struct ambient_guest *ret)
 {
-	struct ambient_options options = { argv, environment, hidden, allow_network };
+	struct ambient_options options = {
+		.argv = argv,
+		.environment = environment,
+		.hidden = hidden,
+		.allow_network = allow_network,
+	};
 
 	return ambient_start(&options, ret);
 }
