@@ -71,6 +71,7 @@ struct record_thread {
 	uint64_t told;	 /* hash of what the call had written when that was last told, 0 = never */
 	bool exiting;	 /* EVENT_EXIT was seen */
 	bool own_exit;	 /* it called exit or exit_group, or got a fatal signal */
+	bool absent;	 /* seeded: the file that the call may make was not there at its entry */
 	bool uncertain;	 /* ran unobserved when it was killed */
 	bool computing; /* resumed into its own code, and no event since: at a point without a name */
 	bool counting; /* its counter counts from its last event */

@@ -110,6 +110,7 @@ static int change_groups(struct recorder *rec, struct thread *thread, int64_t *r
 
 int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
+	view_time_entry(thread);
 	switch (thread->call.nr) {
 	case SYS_getdents:
 	case SYS_getdents64: return view_directory_read(rec, thread, ret_answered);
@@ -138,7 +139,13 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 int view_return(struct recorder *rec, struct thread *thread, int64_t *result)
 {
 	int64_t before = *result;
-	int r = before < 0 ? 0 : change(rec, thread, result);
+	int r;
+
+	if (before < 0 && before >= -4095)
+		return 0;
+	r = view_time_return(rec, thread, before);
+	if (r == 0)
+		r = change(rec, thread, result);
 
 	if (r < 0 || *result == before)
 		return r;

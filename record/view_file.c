@@ -91,6 +91,19 @@ struct view_file *view_file_find(struct recorder *rec, uint64_t device, uint64_t
 	return file;
 }
 
+struct view_file *view_file_create(struct recorder *rec, const struct stat *status)
+{
+	size_t before = rec->view->files_count;
+	struct view_file *file = view_file_find(rec, status->st_dev, status->st_ino);
+
+	if (!file)
+		return NULL;
+	if (rec->view->files_count == before)
+		file->number = FIRST_INODE + rec->view->files_count++;
+	file->access = file->change = file->birth = file->modified = view_stamp(rec);
+	return file;
+}
+
 uint64_t view_device_number(struct view *view, uint64_t device)
 {
 	size_t i = 0;

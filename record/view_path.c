@@ -1,0 +1,96 @@
+/* Paths as a guest means them, looked up from outside: by its root directory and its own mounts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "view.h"
+
+/* What a link of the guest's in /proc names. Bytes, 0 when it is too long, or -errno. */
+static ssize_t read_link(const struct thread *thread, const char *name, char *ret, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", thread->tid, name);
+	n = readlink(path, ret, size - 1);
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return n < (ssize_t)size - 1 ? n : 0;
+}
+
+/* Where relative paths begin, as the guest's root directory has it. 0 or negative. */
+static int read_base(const struct thread *thread, int directory, char *ret, size_t size)
+{
+	char root[PATH_BYTES_MAX], name[32] = "cwd";
+	ssize_t length = read_link(thread, "root", root, sizeof(root)), n;
+
+	if (directory != AT_FDCWD)
+		snprintf(name, sizeof(name), "fd/%d", directory);
+	n = read_link(thread, name, ret, size);
+	if (length <= 0 || n <= 0)
+		return -ENOENT;
+	if (length > 1) {
+		if (strncmp(ret, root, (size_t)length) != 0)
+			return -ENOENT;
+		memmove(ret, ret + length, (size_t)(n - length) + 1);
+	}
+	return 0;
+}
+
+int view_path_status(const struct thread *thread, const struct view_path *path, struct stat *ret)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	char full[2 * PATH_BYTES_MAX + 1] = "", name[64];
+	int root, fd, r = 0;
+	size_t used;
+
+	if (path->text[0] != '/') {
+		r = read_base(thread, path->directory, full, PATH_BYTES_MAX);
+		if (r < 0)
+			return r;
+	}
+	used = strlen(full);
+	snprintf(full + used, sizeof(full) - used, "%s%s", path->text[0] ? "/" : "", path->text);
+	if (!path->follow)
+		how.flags |= O_NOFOLLOW;
+	snprintf(name, sizeof(name), "/proc/%d/root", thread->tid);
+	root = open(name, O_PATH | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	fd = (int)syscall(SYS_openat2, root, full, &how, sizeof(how));
+	r = fd < 0 ? -errno : fstat(fd, ret) ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	close(root);
+	return r;
+}
+
+int view_path_read(struct thread *thread, int directory, uint64_t address, struct view_path *ret)
+{
+	size_t n = guest_read(thread, address, ret->text, sizeof(ret->text));
+
+	if (!memchr(ret->text, 0, n))
+		return -ENAMETOOLONG;
+	ret->directory = directory;
+	ret->follow = false;
+	return 0;
+}
+
+void view_path_parent(struct view_path *path)
+{
+	size_t length = strlen(path->text);
+
+	while (length > 1 && path->text[length - 1] == '/')
+		length--;
+	while (length > 0 && path->text[length - 1] != '/')
+		length--;
+	if (length == 0)
+		path->text[length++] = '.';
+	path->text[length] = '\0';
+	path->follow = true;
+}

@@ -1,0 +1,142 @@
+#!/bin/bash
+# What a seeded recording shows of the host: the same command is recorded twice, in two directories that
+# --workdir-as shows under one name, at two times, by two users where this is root and the host lets others have
+# namespaces. All events and the final state have to be the same.
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+seeded=(--schedule seeded --seed view)
+# Compiled modules beside their sources would be inputs that the first recording leaves to the second one.
+clean=(env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TERM=dumb PYTHONDONTWRITEBYTECODE=1)
+# CPUID shows programs which processor they run on.
+one_cpu=(taskset -c "$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')")
+one=$WORK/one two=$WORK/two/deeper
+own=12345
+other=() # what starts the second recording
+
+mkdir -p "$WORK/bin" "$WORK/guests" "$WORK/traces.2"
+cp "$SWORN" "$WORK/bin/sworn"
+
+if [ "$(id -u)" -eq 0 ] && command -v setpriv > /dev/null; then
+	chmod a+x "$WORK" && chmod -R a+rX "$WORK/bin" "$WORK/guests" && chmod a+rwx "$WORK/traces.2"
+	other=(setpriv "--reuid=$own" "--regid=$own" --clear-groups)
+	"${other[@]}" unshare -Urm true 2> /dev/null && [[ ,${SWORN_WITHOUT:-}, != *,userns,* ]] || {
+		skip "as another user" "user namespaces are refused to this user"
+		other=()
+	}
+fi
+[ "${#other[@]}" -gt 0 ] || [ "$(id -u)" -eq 0 ] || unshare -Urm true 2> /dev/null || {
+	skip "--workdir-as" "this user gets no mount namespace"
+	finish
+}
+
+# prepare DIRECTORY SETUP: a new directory, prepared by the function
+prepare()
+{
+	rm -rf "$1"
+	mkdir -p "$1"
+	(cd "$1" && $2) > "$LOG/setup" 2>&1 || { cat "$LOG/setup" && return 1; }
+}
+
+# record DIRECTORY TRACE LOG VARIABLE... -- COMMAND...
+record()
+{
+	local directory=$1 trace=$2 log=$3 variables=()
+
+	shift 3
+	while [ "$1" != -- ]; do variables+=("$1") && shift; done
+	shift
+	(cd "$directory" && exec timeout -s KILL 100 "${as[@]}" "${clean[@]}" "${variables[@]}" "${one_cpu[@]}" "$WORK/bin/sworn" record \
+		"${seeded[@]}" --workdir-as "$workdir" -o "$trace" -- "$@" > "$log.out" 2> "$log.err" < /dev/null)
+}
+
+# events TRACE: what has to be the same
+events()
+{
+	sworn verify --list "$1" 2> /dev/null
+}
+
+# same NAME SETUP COMMAND...: both recordings have the same events, and the first one replays
+same()
+{
+	local name=$1 setup=$2 trace=$TRACES/$1.sworn second=$WORK/traces.2/$1.sworn status=0 again=0 as=()
+	local -a command_line
+
+	shift 2
+	command_line=("$@")
+	prepare "$one" "$setup" && prepare "$two" "$setup" || { fail "$name" "cannot be prepared" && return; }
+	[ "${#other[@]}" -eq 0 ] || chown -R "$own:$own" "$WORK/two"
+	rm -f "$trace" "$second"
+	record "$one" "$trace" "$LOG/$name" HOME=/root USER=root SHLVL=1 -- "$@" || status=$?
+	as=("${other[@]}")
+	record "$two" "$second" "$LOG/$name.2" SHLVL=3 HOME=/tmp USER=joe OLDPWD=/ -- "$@" || again=$?
+	if [ "$status" -ne 0 ] || [ "$again" -ne 0 ]; then
+		complain "$name" "$trace" "exit statuses $status and $again" "$LOG/$name.err" "$LOG/$name.2.err"
+	elif ! cmp -s "$LOG/$name.out" "$LOG/$name.2.out"; then
+		diff -a "$LOG/$name.out" "$LOG/$name.2.out" > "$LOG/$name.diff"
+		complain "$name" "$trace" "the two recordings print differently" "$LOG/$name.diff"
+	elif ! diff <(events "$trace") <(events "$second") > "$LOG/$name.diff"; then
+		complain "$name" "$trace" "the two recordings have different events" <(head -n 4 "$LOG/$name.diff")
+	elif ! [ -s "$LOG/$name.diff" ] && replay_check "$name" "$trace"; then
+		pass
+	fi
+}
+
+small_tree()
+{
+	mkdir -p s/t
+	for n in 3 1 2 10 7; do echo "$n" > "s/f$n"; done
+	seq 2000 > s/t/long
+	ln -s f1 s/link
+	ln s/f2 s/t/hard
+	chmod 600 s/f3
+}
+
+for workdir in /work /nowhere-else; do
+	same "environment${workdir//\//_}" true env
+	same "directory${workdir//\//_}" small_tree ls -laRi --full-time
+done
+workdir=/work
+same pwd true pwd -P
+same stat small_tree stat . s s/f1 s/link s/t/long /etc/passwd /dev/null
+same find small_tree find . /usr/include/linux -ls
+same tar small_tree tar cf archive s
+same id true id
+same uname true uname -a
+same copies small_tree cp -a s copy
+same touch small_tree touch new s/f1
+same times small_tree python3 -c '
+import os
+def show(name):
+    s = os.lstat(name)
+    print(name, oct(s.st_mode), s.st_ino, s.st_nlink, s.st_uid, s.st_size, s.st_blocks)
+    print([format(t / 1e9, "f") for t in (s.st_atime_ns, s.st_mtime_ns, s.st_ctime_ns)])
+    return s
+before = show("s/f1")
+with open("s/f1", "a") as f: f.write("more\n")
+after = show("s/f1")
+assert after.st_mtime_ns > before.st_mtime_ns and after.st_ino == before.st_ino
+assert show("s/f2").st_mtime_ns == before.st_mtime_ns
+os.mkdir("d"); made = show("d")
+os.symlink("f1", "d/l"); open("d/x", "w").close(); os.link("d/x", "d/y"); os.mkfifo("d/p")
+assert show("d").st_mtime_ns > made.st_mtime_ns
+for name in sorted(os.listdir("d")): show("d/" + name)
+old = show("d/x").st_ino
+os.utime("d/x", ns=(1000000007, 2000000011))
+assert show("d/y").st_mtime_ns == 2000000011
+os.rename("d/x", "d/z"); assert show("d/z").st_ino == old
+for i in range(20):
+    os.unlink("d/z"); open("d/z", "w").close()
+    assert show("d/z").st_ino != old
+    old = os.stat("d/z").st_ino
+os.truncate("s/t/long", 5000); show("s/t/long")
+os.chmod("s/f3", 0o644); show("s/f3")
+os.rmdir("d") if not os.listdir("d") else None
+show(".")'
+same python_walk small_tree python3 -c '
+import os
+for path, directories, files in os.walk("."):
+    print(path, directories, files)
+    for entry in os.scandir(path):
+        print(entry.name, entry.inode(), entry.stat(follow_symlinks=False))'
+
+finish
