@@ -119,7 +119,7 @@ struct recording {
 	enum stage stage;
 	struct trace_info info;
 	struct trace_summary summary;
-	const char *assumptions[3], *exclusions[2];
+	const char *assumptions[3 + VIEW_OUTSIDE_MAX], *exclusions[2];
 	struct report_file report;
 };
 
@@ -318,6 +318,8 @@ static int finish(struct recording *recording, int r)
 	recording->assumptions[n++] = "CPUID answers as on the recording CPU; generated code draws no hardware random numbers";
 	if (rec->guests.units_count > 0 && !host_allows(HOST_PERSONALITY))
 		recording->assumptions[n++] = "address space layout was randomised";
+	for (size_t i = 0; rec->view && i < rec->view->outside_count; i++)
+		recording->assumptions[n++] = rec->view->outside[i];
 	if (r == 0)
 		r = write_end(recording);
 	recording->events = writer_events(rec->writer);
@@ -357,7 +359,7 @@ static int prepare(struct recording *recording)
 	if (rec->seeded && !rec->view)
 		return -ENOMEM;
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
-	rec->affinity = own_affinity();
+	rec->affinity = rec->seeded ? 1 : own_affinity();
 	rec->warn = warn_once;
 	rec->interrupted = pass_signal;
 	host_pin(&lock, &cpu);

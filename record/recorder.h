@@ -72,7 +72,9 @@ struct record_thread {
 	bool exiting;	 /* EVENT_EXIT was seen */
 	bool own_exit;	 /* it called exit or exit_group, or got a fatal signal */
 	bool absent;	 /* seeded: the file that the call may make was not there at its entry */
-	bool uncertain;	 /* ran unobserved when it was killed */
+	uint8_t behind[64]; /* seeded: what was where readlink(2) writes */
+	size_t behind_length;
+	bool uncertain; /* ran unobserved when it was killed */
 	bool computing; /* resumed into its own code, and no event since: at a point without a name */
 	bool counting; /* its counter counts from its last event */
 	bool no_event; /* its last stop was no event: the count goes on */

@@ -1,7 +1,7 @@
 /* Which calls show something of the host, and what guests see instead. */
 #include "view.h"
 
-#include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +10,6 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
-#define UPTIME_S 1000 /* before the epoch, as CLOCK_MONOTONIC has it */
-#define MEMORY_BYTES (4ULL << 30)
-#define FREE_BYTES (2ULL << 30)
 #define FS_BLOCKS (1ULL << 28)
 #define FS_FREE (1ULL << 27)
 
@@ -34,6 +31,10 @@ void view_release(struct view *view)
 		}
 	}
 	view_listings_release(view);
+	for (size_t i = 0; i < VIEW_CONTENTS; i++)
+		buffer_release(&view->contents[i].text);
+	for (size_t i = 0; i < view->outside_count; i++)
+		free(view->outside[i]);
 	free(view->buckets);
 	free(view);
 }
@@ -65,9 +66,9 @@ static int change_names(struct thread *thread)
 static int change_sysinfo(const struct recorder *rec, struct thread *thread)
 {
 	struct sysinfo info = {
-		.uptime = (long)(UPTIME_S + rec->clock_ns / 1000000000ULL),
-		.totalram = MEMORY_BYTES,
-		.freeram = FREE_BYTES,
+		.uptime = (long)(VIEW_UPTIME_S + rec->clock_ns / 1000000000ULL),
+		.totalram = VIEW_MEMORY_BYTES,
+		.freeram = VIEW_FREE_BYTES,
 		.procs = (unsigned short)rec->guests.alive,
 		.mem_unit = 1,
 	};
@@ -95,17 +96,40 @@ static int change_statfs(struct thread *thread)
 	return guest_write(thread, address, &status, sizeof(status));
 }
 
-/* Supplementary groups are the user's. */
-static int change_groups(struct recorder *rec, struct thread *thread, int64_t *result)
+/* Supplementary groups are the user's, until a guest chooses its own. */
+static int answer_groups(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
+	const uint64_t *args = thread->call.args;
 	const uint32_t root = 0;
+	struct payload payload = { 1, DIRECTION_OUT, args[1], sizeof(root), (const uint8_t *)&root };
+	int64_t result = 1;
+	int r = 0;
 
-	if (rec->view->groups_set)
+	if (rec->view->groups_set || (int)args[0] < 0)
 		return 0;
-	*result = 1;
-	return (int)thread->call.args[0]
-		       ? guest_write(thread, thread->call.args[1], &root, sizeof(root))
-		       : 0;
+	*ret_answered = true;
+	if ((int)args[0])
+		r = record_give(rec, thread, &payload, &result);
+	return r < 0 ? r : record_answer(rec, thread, result);
+}
+
+/* All of them, as root has them in a user namespace. */
+static int change_capabilities(const struct recorder *rec, struct thread *thread)
+{
+	const struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3] = {
+		{ UINT32_MAX, UINT32_MAX, 0 },
+		{ 0x1ff, 0x1ff, 0 },
+	};
+
+	struct __user_cap_header_struct head;
+	size_t size = sizeof(all);
+
+	if (rec->view->capabilities_set || !thread->call.args[1] ||
+	    guest_read(thread, thread->call.args[0], &head, sizeof(head)) != sizeof(head))
+		return 0;
+	if (head.version == _LINUX_CAPABILITY_VERSION_1)
+		size = sizeof(all[0]);
+	return guest_write(thread, thread->call.args[1], all, size);
 }
 
 int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
@@ -114,6 +138,14 @@ int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 	switch (thread->call.nr) {
 	case SYS_getdents:
 	case SYS_getdents64: return view_directory_read(rec, thread, ret_answered);
+	case SYS_getgroups: return answer_groups(rec, thread, ret_answered);
+	case SYS_readlink:
+	case SYS_readlinkat: view_link_entry(thread); return 0;
+	case SYS_read:
+	case SYS_pread64:
+	case SYS_readv:
+	case SYS_preadv:
+	case SYS_preadv2: return view_proc_read(rec, thread, ret_answered);
 	default: return 0;
 	}
 }
@@ -126,12 +158,19 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_fstat:
 	case SYS_newfstatat:
 	case SYS_statx: return view_file_status(rec, thread);
+	case SYS_readlink:
+	case SYS_readlinkat: return view_link_return(rec, thread, result);
 	case SYS_statfs:
 	case SYS_fstatfs: return change_statfs(thread);
 	case SYS_uname: return change_names(thread);
 	case SYS_sysinfo: return change_sysinfo(rec, thread);
+	case SYS_capset: rec->view->capabilities_set = true; return 0;
+	case SYS_capget: return change_capabilities(rec, thread);
+	case SYS_mount:
+	case SYS_umount2:
+	case SYS_move_mount:
+	case SYS_pivot_root: rec->view->mounts_changed = true; return 0;
 	case SYS_setgroups: rec->view->groups_set = true; return 0;
-	case SYS_getgroups: return change_groups(rec, thread, result);
 	default: return 0;
 	}
 }

@@ -10,12 +10,19 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "../traces/buffer.h"
 #include "recorder.h"
 
 #define VIEW_HOST_NAME "sworn"
 #define VIEW_USER_NAME "sworn"
 #define VIEW_KERNEL_RELEASE "6.1.0"
 #define VIEW_KERNEL_VERSION "#1 SMP PREEMPT_DYNAMIC"
+#define VIEW_UPTIME_S 1000ULL /* before the epoch, as CLOCK_MONOTONIC has it */
+#define VIEW_MEMORY_BYTES (4ULL << 30)
+#define VIEW_FREE_BYTES (2ULL << 30)
+#define VIEW_OUTSIDE_MAX 24
+#define VIEW_OUTSIDE_TEXT "an input of the host: "
+#define VIEW_CONTENTS 64
 #define VIEW_DEVICES_MAX 256
 #define VIEW_FILES_MAX (1U << 22)
 #define VIEW_NAMES_BYTES_MAX (256U << 20) /* of all listings kept */
@@ -37,15 +44,30 @@ struct view_device {
 
 struct view_listing;
 
+/* What a file of /proc or /sys said when it was last read from its start. */
+struct view_content {
+	uint64_t device, inode;
+	struct buffer text;
+};
+
 struct view {
 	struct view_file **buckets; /* owned, with the files in them */
 	size_t buckets_count, files_count;
 	struct view_device devices[VIEW_DEVICES_MAX];
 	size_t devices_count;
+	uint64_t proc_device;	       /* st_dev of the guests' /proc, 0 = not asked yet */
 	struct view_listing *listings; /* owned, newest first */
 	uint64_t positions;	       /* of directories, given out so far */
 	uint64_t names_bytes;
-	bool groups_set; /* a guest chose its supplementary groups */
+	struct view_content contents[VIEW_CONTENTS];
+	size_t contents_next;
+	char *outside[VIEW_OUTSIDE_MAX]; /* sentences for the trace; owned */
+	size_t outside_count;
+	uint8_t boot_id[16];
+	bool booted;	       /* boot_id is known */
+	bool groups_set;       /* a guest chose its supplementary groups */
+	bool capabilities_set; /* a guest chose its capabilities */
+	bool mounts_changed;   /* a guest changed what is mounted */
 };
 
 /* NULL on lack of memory. */
@@ -92,6 +114,37 @@ void view_path_parent(struct view_path *path);
  * guest's own /proc/self is not found. 0 or -errno.
  */
 int view_path_status(const struct thread *thread, const struct view_path *path, struct stat *ret);
+
+/* The name of an open file, as the guest's root directory has it. 0 or negative. */
+int view_path_of(const struct thread *thread, int file, char ret[PATH_BYTES_MAX]);
+
+/* view_link.c */
+/* At the entry of readlink(2) and readlinkat(2), and after. 0 or negative. */
+void view_link_entry(struct thread *thread);
+int view_link_return(struct recorder *rec, struct thread *thread, int64_t *result);
+
+/* view_proc.c */
+/* A read of a file in /proc or /sys, answered where it is on the list. 0 or negative. */
+int view_proc_read(struct recorder *rec, struct thread *thread, bool *ret_answered);
+
+/* view_text.c, view_process.c: the list */
+struct view_reading {
+	struct recorder *rec;
+	struct thread *reader, *subject; /* who reads; whom the file is about, or NULL */
+	int file;			 /* the recorder's descriptor of it */
+};
+struct view_text {
+	const char *name;
+	const char *fixed;						     /* or NULL */
+	int (*make)(const struct view_reading *reading, struct buffer *out); /* 0 or negative */
+};
+extern const struct view_text view_texts[];	    /* by path, ends with a NULL */
+extern const struct view_text view_process_texts[]; /* by name in /proc/PID */
+int view_put(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int view_make_mounts(const struct view_reading *reading, struct buffer *out);
+int view_make_mountinfo(const struct view_reading *reading, struct buffer *out);
+/* /proc/PID/fdinfo/FD */
+int view_make_descriptor(const struct view_reading *reading, unsigned int fd, struct buffer *out);
 
 /* view_time.c */
 /* At the entry of any call: whether a file is there that it may make. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/stat.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #define UNCHANGED_BEFORE_S 3600 /* files that no guest changed are this much older than the epoch */
 #define FIRST_INODE 16
 #define DISK_MAJOR 8
+#define PROC_LINKS 2
 #define BLOCK_BYTES 4096ULL
 #define NS_PER_S 1000000000ULL
 
@@ -128,6 +130,19 @@ static uint64_t blocks_of(uint32_t mode, uint64_t size)
 	return S_ISDIR(mode) ? BLOCK_BYTES / 512 : 0;
 }
 
+/* The root of /proc has a link for every process of the host. */
+static bool counts_processes(struct view *view, const struct thread *thread, uint64_t device)
+{
+	struct stat status;
+	char path[64];
+
+	if (!view->proc_device) {
+		snprintf(path, sizeof(path), "/proc/%d/root/proc", thread->tid);
+		view->proc_device = stat(path, &status) ? UINT64_MAX : status.st_dev;
+	}
+	return device == view->proc_device;
+}
+
 static int change_stat(struct recorder *rec, struct thread *thread, uint64_t address)
 {
 	const struct view_file *file;
@@ -138,6 +153,8 @@ static int change_stat(struct recorder *rec, struct thread *thread, uint64_t add
 	file = view_file_find(rec, status.st_dev, status.st_ino);
 	if (!file)
 		return SWORN_ELIMIT;
+	if (S_ISDIR(status.st_mode) && counts_processes(rec->view, thread, status.st_dev))
+		status.st_nlink = PROC_LINKS;
 	status.st_ino = file->number;
 	status.st_dev = view_device_number(rec->view, status.st_dev);
 	status.st_uid = file->owner;
@@ -170,6 +187,8 @@ static int change_statx(struct recorder *rec, struct thread *thread, uint64_t ad
 	file = view_file_find(rec, device, status.stx_ino);
 	if (!file)
 		return SWORN_ELIMIT;
+	if (S_ISDIR(status.stx_mode) && counts_processes(rec->view, thread, device))
+		status.stx_nlink = PROC_LINKS;
 	memset((uint8_t *)&status + known, 0, sizeof(status) - known);
 	device = view_device_number(rec->view, device);
 	status.stx_ino = file->number;

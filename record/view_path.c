@@ -23,23 +23,43 @@ static ssize_t read_link(const struct thread *thread, const char *name, char *re
 	return n < (ssize_t)size - 1 ? n : 0;
 }
 
+/* Takes the guest's root directory off the front of a name. 0 or negative. */
+static int below_root(const struct thread *thread, char *name)
+{
+	char root[PATH_BYTES_MAX];
+	ssize_t length = read_link(thread, "root", root, sizeof(root));
+
+	if (length <= 0)
+		return -ENOENT;
+	if (length == 1)
+		return 0;
+	if (strncmp(name, root, (size_t)length) != 0)
+		return -ENOENT;
+	memmove(name, name + length, strlen(name + length) + 1);
+	return 0;
+}
+
+int view_path_of(const struct thread *thread, int file, char ret[PATH_BYTES_MAX])
+{
+	char name[32];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+	n = readlink(name, ret, PATH_BYTES_MAX - 1);
+	if (n <= 0)
+		return -ENOENT;
+	ret[n] = '\0';
+	return below_root(thread, ret);
+}
+
 /* Where relative paths begin, as the guest's root directory has it. 0 or negative. */
 static int read_base(const struct thread *thread, int directory, char *ret, size_t size)
 {
-	char root[PATH_BYTES_MAX], name[32] = "cwd";
-	ssize_t length = read_link(thread, "root", root, sizeof(root)), n;
+	char name[32] = "cwd";
 
 	if (directory != AT_FDCWD)
 		snprintf(name, sizeof(name), "fd/%d", directory);
-	n = read_link(thread, name, ret, size);
-	if (length <= 0 || n <= 0)
-		return -ENOENT;
-	if (length > 1) {
-		if (strncmp(ret, root, (size_t)length) != 0)
-			return -ENOENT;
-		memmove(ret, ret + length, (size_t)(n - length) + 1);
-	}
-	return 0;
+	return read_link(thread, name, ret, size) <= 0 ? -ENOENT : below_root(thread, ret);
 }
 
 int view_path_status(const struct thread *thread, const struct view_path *path, struct stat *ret)

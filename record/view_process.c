@@ -1,0 +1,260 @@
+/* What files of /proc/PID say about a guest: from the model, or as the kernel has it but for what is the host's. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../sandbox/domain.h"
+#include "view.h"
+
+#define REAL_BYTES_MAX 16384
+#define STAT_FIELDS 53
+#define START_TICKS "100000" /* VIEW_UPTIME_S */
+
+/* The file as the kernel has it, with a zero at its end. NULL where it cannot be read. Owned by the caller. */
+static char *read_real(const struct view_reading *reading)
+{
+	char *text = malloc(REAL_BYTES_MAX + 1);
+	ssize_t n = text ? pread(reading->file, text, REAL_BYTES_MAX, 0) : -1;
+
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static uint64_t mapped_bytes(const struct view_reading *reading)
+{
+	const struct mapping_table *table = &reading->subject->process->space->table;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < table->count; i++)
+		bytes += table->entries[i].end - table->entries[i].start;
+	return bytes;
+}
+
+/* "8:1 17 " and the name, as far as both can be told. */
+static int put_backing(const struct view_reading *reading, const struct mapping *mapping,
+		       struct buffer *out)
+{
+	const struct space *space = reading->subject->process->space;
+	const struct view_file *file = NULL;
+	struct view_path path = { .follow = true };
+	const char *name = mapping->path ? mapping->path : "";
+	struct stat status;
+	uint64_t device = 0;
+
+	if (name[0] == '/' && strlen(name) < sizeof(path.text)) {
+		strcpy(path.text, name);
+		if (view_path_status(reading->reader, &path, &status) == 0)
+			file = view_file_find(reading->rec, status.st_dev, status.st_ino);
+		if (file)
+			device = view_device_number(reading->rec->view, status.st_dev);
+	} else if (mapping->backing == BACKING_ANON && space->brk > space->brk_start &&
+		   mapping->start < space->brk && mapping->end > space->brk_start) {
+		name = "[heap]";
+	}
+	return view_put(out, " %02x:%02x %-10" PRIu64 "%s%s\n", major(device), minor(device),
+			file ? file->number : 0, name[0] ? " " : "", name);
+}
+
+static int make_maps(const struct view_reading *reading, struct buffer *out)
+{
+	const struct mapping_table *table = &reading->subject->process->space->table;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < table->count; i++) {
+		const struct mapping *m = &table->entries[i];
+
+		if (m->start == CALL_PAGE)
+			continue;
+		r = view_put(out, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64, m->start, m->end,
+			     m->prot & PROT_READ ? 'r' : '-', m->prot & PROT_WRITE ? 'w' : '-',
+			     m->prot & PROT_EXEC ? 'x' : '-', m->flags & MAP_SHARED ? 's' : 'p',
+			     m->backing == BACKING_ANON ? 0 : m->offset);
+		if (r == 0)
+			r = put_backing(reading, m, out);
+	}
+	return r;
+}
+
+static bool is_own(const struct view_reading *reading)
+{
+	return reading->subject->process == reading->reader->process;
+}
+
+/* Lines of status that speak of the host, of the recorder or of time that passed. */
+static const struct line {
+	const char *name, *text;
+} lines[] = {
+	{ "TracerPid:", "0" },
+	{ "Groups:", "0 " },
+	{ "Seccomp:", "0" },
+	{ "Seccomp_filters:", "0" },
+	{ "NoNewPrivs:", "0" },
+	{ "SigQ:", "0/16384" },
+	{ "Cpus_allowed:", "1" },
+	{ "Cpus_allowed_list:", "0" },
+	{ "Mems_allowed:", "1" },
+	{ "Mems_allowed_list:", "0" },
+	{ "CoreDumping:", "0" },
+	{ "THP_enabled:", "0" },
+	{ "Speculation_Store_Bypass:", "vulnerable" },
+	{ "SpeculationIndirectBranch:", "always enabled" },
+	{ "voluntary_ctxt_switches:", "0" },
+	{ "nonvoluntary_ctxt_switches:", "0" },
+	{ "FDSize:", "64" },
+};
+
+static int put_status_line(const struct view_reading *reading, const char *line, struct buffer *out)
+{
+	static const char *const mapped[] = { "VmPeak:", "VmSize:",  "VmHWM:",
+					      "VmRSS:",	 "RssAnon:", "VmData:" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (strncmp(line, lines[i].name, strlen(lines[i].name)) == 0)
+			return view_put(out, "%s\t%s\n", lines[i].name, lines[i].text);
+	}
+	for (size_t i = 0; i < sizeof(mapped) / sizeof(mapped[0]); i++) {
+		if (strncmp(line, mapped[i], strlen(mapped[i])) == 0)
+			return view_put(out, "%s\t%8" PRIu64 " kB\n", mapped[i],
+					mapped_bytes(reading) / 1024);
+	}
+	if (strncmp(line, "Vm", 2) == 0 || strncmp(line, "Rss", 3) == 0)
+		return view_put(out, "%.*s\t%8u kB\n", (int)strcspn(line, "\t"), line, 0U);
+	if (strncmp(line, "Cap", 3) == 0 && !reading->rec->view->capabilities_set)
+		return view_put(out, "%.7s\t%s\n", line,
+				strncmp(line, "CapI", 4) && strncmp(line, "CapA", 4)
+					? "000001ffffffffff"
+					: "0000000000000000");
+	if (strncmp(line, "State:", 6) == 0 && (strstr(line, "tracing") || strstr(line, "R (")))
+		return view_put(out, "State:\t%s\n", is_own(reading) ? "R (running)" : "S (sleeping)");
+	return view_put(out, "%s\n", line);
+}
+
+static int make_status(const struct view_reading *reading, struct buffer *out)
+{
+	char *text = read_real(reading), *rest = NULL;
+	int r = text ? 0 : -EIO;
+
+	for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; r == 0 && line;
+	     line = strtok_r(NULL, "\n", &rest))
+		r = put_status_line(reading, line, out);
+	free(text);
+	return r;
+}
+
+/* proc(5), by the numbers of its fields. What is neither here nor below is as the kernel has it. */
+static const char *stat_field(unsigned int field)
+{
+	switch (field) {
+	case 9: return "4194304";
+	case 22: return START_TICKS;
+	case 25: return "18446744073709551615";
+	case 8: return "-1";
+	case 7:
+	case 10:
+	case 11:
+	case 12:
+	case 13:
+	case 14:
+	case 15:
+	case 16:
+	case 17:
+	case 29:
+	case 30:
+	case 35:
+	case 39:
+	case 42: return "0";
+	default: return NULL;
+	}
+}
+
+static int make_stat(const struct view_reading *reading, struct buffer *out)
+{
+	char *text = read_real(reading), *after = text ? strrchr(text, ')') : NULL, *rest = NULL;
+	uint64_t bytes = mapped_bytes(reading);
+	unsigned int field = 3;
+	int r = after ? buffer_append(out, text, (size_t)(after + 1 - text)) : -EIO;
+
+	for (char *word = after ? strtok_r(after + 1, " \n", &rest) : NULL; r == 0 && word;
+	     word = strtok_r(NULL, " \n", &rest), field++) {
+		const char *fixed = stat_field(field);
+
+		if (field == 3 && (*word == 't' || *word == 'R'))
+			fixed = is_own(reading) ? "R" : "S";
+		r = field == 23	  ? view_put(out, " %" PRIu64, bytes)
+		    : field == 24 ? view_put(out, " %" PRIu64, bytes / 4096)
+				  : view_put(out, " %s", fixed ? fixed : word);
+	}
+	free(text);
+	return r ? r : view_put(out, "\n");
+}
+
+static int make_statm(const struct view_reading *reading, struct buffer *out)
+{
+	uint64_t pages = mapped_bytes(reading) / 4096;
+
+	return view_put(out, "%" PRIu64 " %" PRIu64 " 0 0 0 %" PRIu64 " 0\n", pages, pages, pages);
+}
+
+/* The map that a user namespace of the domain has; guests' own namespaces have others. */
+static int make_id_map(const struct view_reading *reading, struct buffer *out)
+{
+	char *text = read_real(reading);
+	unsigned long inside = 1, outside = 0, count = 0;
+	int r;
+
+	if (!text)
+		return -EIO;
+	if (sscanf(text, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
+	    (count == UINT32_MAX || (count == 1 && geteuid())))
+		r = view_put(out, "%10u %10u %10u\n", 0U, 0U, UINT32_MAX);
+	else
+		r = view_put(out, "%s", text);
+	free(text);
+	return r;
+}
+
+/* Position and flags are the guest's; mount and inode are numbers of the host's. */
+int view_make_descriptor(const struct view_reading *reading, unsigned int fd, struct buffer *out)
+{
+	char *text = read_real(reading), *rest = NULL, path[64];
+	const struct view_file *file = NULL;
+	struct stat status;
+	int r = text ? 0 : -EIO;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%u", reading->subject->process->leader, fd);
+	if (stat(path, &status) == 0)
+		file = view_file_find(reading->rec, status.st_dev, status.st_ino);
+	for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; r == 0 && line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(line, "mnt_id:", 7) == 0)
+			r = view_put(out, "mnt_id:\t21\n");
+		else if (strncmp(line, "ino:", 4) == 0)
+			r = view_put(out, "ino:\t%" PRIu64 "\n", file ? file->number : 0);
+		else
+			r = view_put(out, "%s\n", line);
+	}
+	free(text);
+	return r;
+}
+
+const struct view_text view_process_texts[] = {
+	{ "maps", NULL, make_maps },	      { "status", NULL, make_status },
+	{ "stat", NULL, make_stat },	      { "statm", NULL, make_statm },
+	{ "mounts", NULL, view_make_mounts }, { "mountinfo", NULL, view_make_mountinfo },
+	{ "uid_map", NULL, make_id_map },     { "gid_map", NULL, make_id_map },
+	{ "cgroup", "0::/\n", NULL },	      { "cpuset", "/\n", NULL },
+	{ "oom_score", "0\n", NULL },	      { "oom_score_adj", "0\n", NULL },
+	{ "oom_adj", "0\n", NULL },	      { "loginuid", "4294967295", NULL },
+	{ "sessionid", "4294967295", NULL },  { "schedstat", "0 0 1\n", NULL },
+	{ "timerslack_ns", "50000\n", NULL }, { "wchan", "0", NULL },
+	{ "setgroups", "allow\n", NULL },     { NULL, NULL, NULL },
+};
