@@ -13,6 +13,7 @@
 #include "../sandbox/tsc.h"
 #include "../traces/error.h"
 #include "recorder.h"
+#include "view.h"
 #include "timers.h"
 
 #define RED_ZONE_BYTES 128
@@ -430,6 +431,8 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 		timers_delivered(rec, thread, &info);
 		ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info);
 	}
+	if (rec->view && signal == SIGCHLD)
+		view_child_signal(thread);
 	r = stop_siginfo(thread, event.signal.siginfo);
 	if (r < 0)
 		return r;

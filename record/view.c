@@ -2,9 +2,11 @@
 #include "view.h"
 
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -96,21 +98,11 @@ static int change_statfs(struct thread *thread)
 	return guest_write(thread, address, &status, sizeof(status));
 }
 
-/* Supplementary groups are the user's, until a guest chooses its own. */
+/* Supplementary groups are the user's, until a guest chooses its own: none. */
 static int answer_groups(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
-	const uint64_t *args = thread->call.args;
-	const uint32_t root = 0;
-	struct payload payload = { 1, DIRECTION_OUT, args[1], sizeof(root), (const uint8_t *)&root };
-	int64_t result = 1;
-	int r = 0;
-
-	if (rec->view->groups_set || (int)args[0] < 0)
-		return 0;
-	*ret_answered = true;
-	if ((int)args[0])
-		r = record_give(rec, thread, &payload, &result);
-	return r < 0 ? r : record_answer(rec, thread, result);
+	*ret_answered = !rec->view->groups_set && (int)thread->call.args[0] >= 0;
+	return *ret_answered ? record_answer(rec, thread, 0) : 0;
 }
 
 /* All of them, as root has them in a user namespace. */
@@ -134,7 +126,7 @@ static int change_capabilities(const struct recorder *rec, struct thread *thread
 
 int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
-	view_time_entry(thread);
+	view_time_entry(rec, thread);
 	switch (thread->call.nr) {
 	case SYS_getdents:
 	case SYS_getdents64: return view_directory_read(rec, thread, ret_answered);
@@ -148,6 +140,36 @@ int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 	case SYS_preadv2: return view_proc_read(rec, thread, ret_answered);
 	default: return 0;
 	}
+}
+
+static void clear_times(siginfo_t *info)
+{
+	info->si_uid = 0;
+	info->si_utime = info->si_stime = 0;
+}
+
+void view_child_signal(struct thread *thread)
+{
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) || info.si_code < CLD_EXITED ||
+	    info.si_code > CLD_CONTINUED)
+		return;
+	clear_times(&info);
+	ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info);
+}
+
+/* rt_sigtimedwait(2) of a child's signal. */
+static int change_waited(struct thread *thread)
+{
+	uint64_t address = thread->call.args[1];
+	siginfo_t info;
+
+	if (!address || guest_read(thread, address, &info, sizeof(info)) != sizeof(info) ||
+	    info.si_signo != SIGCHLD || info.si_code < CLD_EXITED || info.si_code > CLD_CONTINUED)
+		return 0;
+	clear_times(&info);
+	return guest_write(thread, address, &info, sizeof(info));
 }
 
 static int change(struct recorder *rec, struct thread *thread, int64_t *result)
@@ -164,6 +186,7 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_fstatfs: return change_statfs(thread);
 	case SYS_uname: return change_names(thread);
 	case SYS_sysinfo: return change_sysinfo(rec, thread);
+	case SYS_rt_sigtimedwait: return change_waited(thread);
 	case SYS_capset: rec->view->capabilities_set = true; return 0;
 	case SYS_capget: return change_capabilities(rec, thread);
 	case SYS_mount:

@@ -36,10 +36,17 @@ struct view_file {
 	struct view_file *next; /* same bucket */
 };
 
+enum view_system {
+	SYSTEM_UNKNOWN = 0, /* not asked yet */
+	SYSTEM_FILES,
+	SYSTEM_KERNEL, /* what the kernel has to say: /proc, /sys, ... */
+	SYSTEM_SERVED, /* by a process, perhaps a guest */
+};
+
 /* A file system, by its st_dev. */
 struct view_device {
 	uint64_t device;
-	uint64_t magic; /* statfs(2), 0 = not asked yet */
+	enum view_system system;
 };
 
 struct view_listing;
@@ -79,6 +86,9 @@ int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered);
 /* After a call: changes what it wrote for the guest, and *result with the register. 0 or negative. */
 int view_return(struct recorder *rec, struct thread *thread, int64_t *result);
 
+/* At the stop of a SIGCHLD: how long the child has run is the host's matter. */
+void view_child_signal(struct thread *thread);
+
 /* view_environment.c */
 /*
  * `environment` for a command that finds its working directory at `workdir`: in the same order, without what
@@ -94,6 +104,7 @@ struct view_file *view_file_find(struct recorder *rec, uint64_t device, uint64_t
 struct view_file *view_file_create(struct recorder *rec, const struct stat *status);
 /* st_dev that guests see. */
 uint64_t view_device_number(struct view *view, uint64_t device);
+enum view_system view_system_of(struct view *view, const struct thread *thread, uint64_t device);
 /* A call of the stat family was successful. 0 or negative. */
 int view_file_status(struct recorder *rec, struct thread *thread);
 /* When something happens to a file now; the clock moves on with it. */
@@ -113,7 +124,10 @@ void view_path_parent(struct view_path *path);
  * stat(2) of what the guest means by the path, an empty one being the directory itself. What leads through the
  * guest's own /proc/self is not found. 0 or -errno.
  */
-int view_path_status(const struct thread *thread, const struct view_path *path, struct stat *ret);
+int view_path_status(struct view *view, const struct thread *thread, const struct view_path *path,
+		     struct stat *ret);
+/* fstat(2) of a guest's descriptor: type, mode, links, owners, device and inode. 0 or -errno. */
+int view_fd_status(const struct thread *thread, int fd, struct stat *ret);
 
 /* The name of an open file, as the guest's root directory has it. 0 or negative. */
 int view_path_of(const struct thread *thread, int file, char ret[PATH_BYTES_MAX]);
@@ -148,7 +162,7 @@ int view_make_descriptor(const struct view_reading *reading, unsigned int fd, st
 
 /* view_time.c */
 /* At the entry of any call: whether a file is there that it may make. */
-void view_time_entry(struct thread *thread);
+void view_time_entry(struct recorder *rec, struct thread *thread);
 /* After any successful call: what it did to files. 0 or negative. */
 int view_time_return(struct recorder *rec, struct thread *thread, int64_t result);
 

@@ -237,15 +237,16 @@ static int answer(struct recorder *rec, struct thread *thread, int fd, struct vi
 int view_directory_read(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
 	struct view_listing *listing = NULL;
-	int fd = fd_copy(thread->tid, (int)thread->call.args[0]), r = 0;
 	struct stat status;
 	off_t position;
+	int fd, r = 0;
 
-	if (fd < 0 || fstat(fd, &status) || !S_ISDIR(status.st_mode)) {
-		if (fd >= 0)
-			close(fd);
+	if (view_fd_status(thread, (int)thread->call.args[0], &status) < 0 || !S_ISDIR(status.st_mode) ||
+	    view_system_of(rec->view, thread, status.st_dev) == SYSTEM_SERVED)
 		return 0;
-	}
+	fd = fd_copy(thread->tid, (int)thread->call.args[0]);
+	if (fd < 0)
+		return 0;
 	position = lseek(fd, 0, SEEK_CUR);
 	if (position > 0) {
 		listing = find_listing(rec->view, &status, (uint64_t)position);

@@ -106,7 +106,7 @@ struct view_file *view_file_create(struct recorder *rec, const struct stat *stat
 	return file;
 }
 
-uint64_t view_device_number(struct view *view, uint64_t device)
+static size_t find_device(struct view *view, uint64_t device)
 {
 	size_t i = 0;
 
@@ -114,7 +114,54 @@ uint64_t view_device_number(struct view *view, uint64_t device)
 		i++;
 	if (i == view->devices_count && i < VIEW_DEVICES_MAX)
 		view->devices[view->devices_count++].device = device;
-	return makedev(DISK_MAJOR, (unsigned int)i + 1);
+	return i;
+}
+
+uint64_t view_device_number(struct view *view, uint64_t device)
+{
+	return makedev(DISK_MAJOR, (unsigned int)find_device(view, device) + 1);
+}
+
+/* By the table of mounts: statfs(2) would ask whoever serves the file system. */
+static enum view_system ask_system(const struct thread *thread, uint64_t device)
+{
+	static const char *const kernel[] = { "proc",	 "sysfs",   "cgroup",	 "cgroup2",
+					      "debugfs", "tracefs", "securityfs" };
+	enum view_system system = SYSTEM_FILES;
+	unsigned int high, low;
+	char path[64], type[32], *line = NULL, *dash;
+	size_t size = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", thread->tid);
+	file = fopen(path, "re");
+	while (file && getline(&line, &size, file) > 0) {
+		dash = strstr(line, " - ");
+		if (!dash || sscanf(line, "%*u %*u %u:%u", &high, &low) != 2 ||
+		    makedev(high, low) != device || sscanf(dash, " - %31s", type) != 1)
+			continue;
+		if (strncmp(type, "fuse", 4) == 0)
+			system = SYSTEM_SERVED;
+		for (size_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+			if (strcmp(type, kernel[i]) == 0)
+				system = SYSTEM_KERNEL;
+		}
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return system;
+}
+
+enum view_system view_system_of(struct view *view, const struct thread *thread, uint64_t device)
+{
+	size_t i = find_device(view, device);
+
+	if (i == VIEW_DEVICES_MAX)
+		return ask_system(thread, device);
+	if (view->devices[i].system == SYSTEM_UNKNOWN)
+		view->devices[i].system = ask_system(thread, device);
+	return view->devices[i].system;
 }
 
 static uint64_t size_of(uint32_t mode, uint64_t size)

@@ -4,55 +4,15 @@
  * go on from there. Whatever is not on the list is the host's, and the trace says that it was read.
  */
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../sandbox/descriptor.h"
 #include "view.h"
-
-#ifndef CGROUP2_SUPER_MAGIC
-#define CGROUP2_SUPER_MAGIC 0x63677270
-#endif
-
-/* The kind of the file system, asked once for each. */
-static uint64_t magic_of(const struct thread *thread, const struct fd_info *info, struct view *view)
-{
-	struct statfs status = { 0 };
-	char path[64];
-	size_t i = 0;
-
-	view_device_number(view, info->device);
-	while (i < view->devices_count && view->devices[i].device != info->device)
-		i++;
-	if (i < view->devices_count && view->devices[i].magic)
-		return view->devices[i].magic;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, (int)thread->call.args[0]);
-	if (statfs(path, &status))
-		return 0;
-	if (i < view->devices_count)
-		view->devices[i].magic = (uint64_t)status.f_type;
-	return (uint64_t)status.f_type;
-}
-
-static bool is_of_the_kernel(uint64_t magic)
-{
-	switch (magic) {
-	case PROC_SUPER_MAGIC:
-	case SYSFS_MAGIC:
-	case CGROUP_SUPER_MAGIC:
-	case CGROUP2_SUPER_MAGIC:
-	case DEBUGFS_MAGIC:
-	case TRACEFS_MAGIC:
-	case SECURITYFS_MAGIC: return true;
-	default: return false;
-	}
-}
 
 static const struct view_text *find_text(const struct view_text *texts, const char *name)
 {
@@ -235,7 +195,7 @@ int view_proc_read(struct recorder *rec, struct thread *thread, bool *ret_answer
 	bool own;
 	int r = 0;
 
-	if (!S_ISREG(info.mode) || !is_of_the_kernel(magic_of(thread, &info, rec->view)))
+	if (!S_ISREG(info.mode) || view_system_of(rec->view, thread, info.device) != SYSTEM_KERNEL)
 		return 0;
 	reading.file = fd_copy(thread->tid, (int)thread->call.args[0]);
 	if (reading.file < 0)

@@ -52,7 +52,7 @@ static int put_backing(const struct view_reading *reading, const struct mapping 
 
 	if (name[0] == '/' && strlen(name) < sizeof(path.text)) {
 		strcpy(path.text, name);
-		if (view_path_status(reading->reader, &path, &status) == 0)
+		if (view_path_status(reading->rec->view, reading->reader, &path, &status) == 0)
 			file = view_file_find(reading->rec, status.st_dev, status.st_ino);
 		if (file)
 			device = view_device_number(reading->rec->view, status.st_dev);
@@ -94,7 +94,7 @@ static const struct line {
 	const char *name, *text;
 } lines[] = {
 	{ "TracerPid:", "0" },
-	{ "Groups:", "0 " },
+	{ "Groups:", " " },
 	{ "Seccomp:", "0" },
 	{ "Seccomp_filters:", "0" },
 	{ "NoNewPrivs:", "0" },
@@ -225,13 +225,12 @@ static int make_id_map(const struct view_reading *reading, struct buffer *out)
 /* Position and flags are the guest's; mount and inode are numbers of the host's. */
 int view_make_descriptor(const struct view_reading *reading, unsigned int fd, struct buffer *out)
 {
-	char *text = read_real(reading), *rest = NULL, path[64];
+	char *text = read_real(reading), *rest = NULL;
 	const struct view_file *file = NULL;
 	struct stat status;
 	int r = text ? 0 : -EIO;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%u", reading->subject->process->leader, fd);
-	if (stat(path, &status) == 0)
+	if (view_fd_status(reading->subject, (int)fd, &status) == 0)
 		file = view_file_find(reading->rec, status.st_dev, status.st_ino);
 	for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; r == 0 && line;
 	     line = strtok_r(NULL, "\n", &rest)) {

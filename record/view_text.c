@@ -148,7 +148,7 @@ static unsigned int device_of(const struct view_reading *reading, const char *te
 	struct stat status = { 0 };
 
 	strcpy(path.text, text);
-	if (view_path_status(reading->reader, &path, &status) < 0)
+	if (view_path_status(reading->rec->view, reading->reader, &path, &status) < 0)
 		return 0;
 	return (unsigned int)view_device_number(reading->rec->view, status.st_dev);
 }

@@ -98,29 +98,21 @@ static int note_path(struct recorder *rec, struct thread *thread, struct view_pa
 
 	path->follow = happening & HAPPENED_FOLLOW;
 	if (happening & ~(unsigned int)(HAPPENED_PARENT | HAPPENED_FOLLOW) &&
-	    view_path_status(thread, path, &status) == 0)
+	    view_path_status(rec->view, thread, path, &status) == 0)
 		r = note(rec, &status, happening);
 	if (r < 0 || !(happening & HAPPENED_PARENT))
 		return r;
 	view_path_parent(path);
-	if (view_path_status(thread, path, &status) < 0)
+	if (view_path_status(rec->view, thread, path, &status) < 0)
 		return 0;
 	return note(rec, &status, HAPPENED_WRITE);
-}
-
-static bool read_status(const struct thread *thread, int fd, struct stat *ret)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
-	return fd >= 0 && stat(path, ret) == 0;
 }
 
 static int note_fd(struct recorder *rec, struct thread *thread, int fd, unsigned int happening)
 {
 	struct stat status;
 
-	return read_status(thread, fd, &status) ? note(rec, &status, happening) : 0;
+	return view_fd_status(thread, fd, &status) == 0 ? note(rec, &status, happening) : 0;
 }
 
 /* Written by a descriptor, which is told by the cache: this is what happens most. */
@@ -153,18 +145,18 @@ static void choose_time(struct recorder *rec, struct thread *thread, unsigned in
 }
 
 /* The file of utime(2) and its like: by a path, or the descriptor itself. */
-static bool timed_status(struct thread *thread, struct stat *ret)
+static bool timed_status(struct recorder *rec, struct thread *thread, struct stat *ret)
 {
 	const uint64_t *args = thread->call.args;
 	bool by_path = thread->call.nr == SYS_utime || thread->call.nr == SYS_utimes;
 	struct view_path path;
 
 	if (!by_path && !args[1])
-		return read_status(thread, (int)args[0], ret);
+		return view_fd_status(thread, (int)args[0], ret) == 0;
 	if (view_path_read(thread, by_path ? AT_FDCWD : (int)args[0], args[by_path ? 0 : 1], &path) < 0)
 		return false;
 	path.follow = thread->call.nr != SYS_utimensat || !(args[3] & AT_SYMLINK_NOFOLLOW);
-	return view_path_status(thread, &path, ret) == 0;
+	return view_path_status(rec->view, thread, &path, ret) == 0;
 }
 
 static int set_times(struct recorder *rec, struct thread *thread)
@@ -172,7 +164,7 @@ static int set_times(struct recorder *rec, struct thread *thread)
 	struct view_file *file;
 	struct stat status;
 
-	if (!timed_status(thread, &status))
+	if (!timed_status(rec, thread, &status))
 		return 0;
 	file = view_file_find(rec, status.st_dev, status.st_ino);
 	if (!file)
@@ -208,7 +200,7 @@ static bool read_opening(struct thread *thread, struct opening *ret)
 	return view_path_read(thread, at ? (int)args[0] : AT_FDCWD, args[at ? 1 : 0], &ret->path) == 0;
 }
 
-void view_time_entry(struct thread *thread)
+void view_time_entry(struct recorder *rec, struct thread *thread)
 {
 	struct opening opening;
 	struct stat status;
@@ -217,7 +209,7 @@ void view_time_entry(struct thread *thread)
 	if (!read_opening(thread, &opening) || !(opening.flags & O_CREAT))
 		return;
 	opening.path.follow = !(opening.flags & (O_NOFOLLOW | O_EXCL));
-	thread->record->absent = view_path_status(thread, &opening.path, &status) < 0;
+	thread->record->absent = view_path_status(rec->view, thread, &opening.path, &status) < 0;
 }
 
 static int note_opened(struct recorder *rec, struct thread *thread, int fd)
