@@ -19,6 +19,7 @@ static const struct {
 	{ "pmu", HOST_PMU },	       { "userns", HOST_USERNS },
 	{ "uffd", HOST_UFFD },	       { "personality", HOST_PERSONALITY },
 	{ "landlock", HOST_LANDLOCK }, { "cgroup", HOST_CGROUP },
+	{ "avx2", HOST_AVX2 },
 };
 
 /* The next name of a comma-separated list, or NULL at its end. Empty names are skipped. */

@@ -1,6 +1,6 @@
 /*
  * What this host can do, probed once, less what SWORN_WITHOUT (comma-separated: pmu, userns, uffd,
- * personality, landlock, cgroup) forbids. Every optional mechanism asks here, so each path without it can be forced.
+ * personality, landlock, cgroup, avx2) forbids. Every optional mechanism asks here, so each path without it can be forced.
  */
 #ifndef SWORN_SANDBOX_HOST_H
 #define SWORN_SANDBOX_HOST_H
@@ -13,7 +13,8 @@ enum host_feature {
 	HOST_UFFD = 4,
 	HOST_PERSONALITY = 8,
 	HOST_LANDLOCK = 16,
-	HOST_CGROUP = 32
+	HOST_CGROUP = 32,
+	HOST_AVX2 = 64, /* only for named processors (cpu_model.h): programs on the host's own see what it has */
 };
 
 /* False when SWORN_WITHOUT names the feature. An unknown name in SWORN_WITHOUT is a usage error:
