@@ -110,7 +110,7 @@ struct recording {
 	struct recorder recorder;
 	struct random random, order;
 	struct domain_report domain;
-	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[96];
+	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[128];
 	struct utsname host;
 	int store_fd;
 	char *path;
@@ -123,12 +123,13 @@ struct recording {
 	struct report_file report;
 };
 
-/* The model, and which processor the guests run on: CPUID tells them. */
+/* The model that guests see, the host's where that is another one, and which processor they run on: CPUID tells them. */
 static void describe_cpu(struct recording *recording, int cpu)
 {
 	char line[128], *name;
 	FILE *file = fopen("/proc/cpuinfo", "re");
 	const char *model = "unknown";
+	const struct cpu_model *named = recording->options.cpu;
 
 	while (file && fgets(line, sizeof(line), file)) {
 		if (strncmp(line, "model name", 10) == 0 && (name = strchr(line, ':'))) {
@@ -137,7 +138,8 @@ static void describe_cpu(struct recording *recording, int cpu)
 			break;
 		}
 	}
-	snprintf(recording->cpu, sizeof(recording->cpu), "%.80s #%d", model, cpu);
+	snprintf(recording->cpu, sizeof(recording->cpu), "%s%s%.80s #%d",
+		 named ? cpu_model_name(named) : "", named ? " on " : "", model, cpu);
 	if (file)
 		fclose(file);
 }
@@ -315,7 +317,8 @@ static int finish(struct recording *recording, int r)
 		.complete = r == 0,
 	};
 	recording->exclusions[0] = "x87 instruction and data pointers";
-	recording->assumptions[n++] = "CPUID answers as on the recording CPU; generated code draws no hardware random numbers";
+	recording->assumptions[n] = record_text_assumption(rec);
+	n += recording->assumptions[n] != NULL;
 	if (rec->guests.units_count > 0 && !host_allows(HOST_PERSONALITY))
 		recording->assumptions[n++] = "address space layout was randomised";
 	for (size_t i = 0; rec->view && i < rec->view->outside_count; i++)
@@ -359,7 +362,8 @@ static int prepare(struct recording *recording)
 	if (rec->seeded && !rec->view)
 		return -ENOMEM;
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
-	rec->affinity = rec->seeded ? 1 : own_affinity();
+	rec->cpu = recording->options.cpu;
+	rec->affinity = rec->seeded || rec->cpu ? 1 : own_affinity();
 	rec->warn = warn_once;
 	rec->interrupted = pass_signal;
 	host_pin(&lock, &cpu);
@@ -507,6 +511,17 @@ static int conclude(const struct recording *recording, int error)
 	return error ? ending_code(&ending) : RECORD_FAILED;
 }
 
+static bool cpu_is_possible(const struct cpu_model *model)
+{
+	const char *missing = cpu_model_missing(model);
+
+	if (missing)
+		fprintf(stderr,
+			"sworn record: this processor lacks %s, which %s has; choose a lower level with --cpu, or --cpu host\n",
+			missing, cpu_model_name(model));
+	return !missing;
+}
+
 int cmd_record(int argc, char **argv)
 {
 	static struct recording recording;
@@ -517,6 +532,8 @@ int cmd_record(int argc, char **argv)
 		return r;
 	if (bad)
 		return options_problem("SWORN_WITHOUT has the unknown name ", bad);
+	if (recording.options.cpu && !cpu_is_possible(recording.options.cpu))
+		return RECORD_USAGE;
 	recording.started_ns = report_now_ns();
 	r = open_report(&recording);
 	if (r != 0)

@@ -10,6 +10,7 @@
 #include "report.h"
 
 #define EPOCH_S 946684800ULL /* 2000-01-01 */
+#define CPU_SEEDED "x86-64-v3"
 #define EPOCH_MAX_S 9000000000ULL
 
 static const char help[] =
@@ -27,6 +28,8 @@ static const char help[] =
 	"  --clock real|virtual      record the clock (default when observed), or answer from a virtual one\n"
 	"  --chaos                   with seeded: turns that a fair order would rarely give, to find races\n"
 	"  --epoch T                 the virtual clock's start: Unix seconds (default 946684800)\n"
+	"  --cpu host|x86-64-v2|x86-64-v3|x86-64-v4  the processor that programs see (default: the host's when\n"
+	"                            observed, x86-64-v3 when seeded)\n"
 	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
 	"  --workdir-as DIR          show the working directory as DIR (/work), and set HOME, PWD and USER to match\n"
 	"  --allow net               let the program use the host's network\n"
@@ -67,6 +70,10 @@ static int parse_long(int option, const char *value, struct record_options *ret)
 		return strcmp(value, "auto") && strcmp(value, "calls") && strcmp(value, "pmu") ? -EINVAL
 											       : 0;
 	case 'W': ret->workdir = value; return is_plain_path(value) ? 0 : -EINVAL;
+	case 'M':
+		ret->cpu_name = value;
+		ret->cpu = cpu_model_find(value, strlen(value));
+		return ret->cpu || strcmp(value, CPU_HOST) == 0 ? 0 : -EINVAL;
 	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
 	case 'N':
 		ret->checkpoint_interval = strtoull(value, &end, 10);
@@ -98,6 +105,7 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		{ "clock", 1, NULL, 'C' },
 		{ "schedule", 1, NULL, 'U' },
 		{ "epoch", 1, NULL, 'E' },
+		{ "cpu", 1, NULL, 'M' },
 		{ "preempt", 1, NULL, 'P' },
 		{ "allow", 1, NULL, 'A' },
 		{ "report", 1, NULL, 'R' },
@@ -128,6 +136,8 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 	if (ret->chaos && !ret->schedule_seeded)
 		return options_problem("--chaos needs --schedule seeded", "");
 	ret->clock_virtual = ret->clock ? strcmp(ret->clock, "virtual") == 0 : ret->schedule_seeded;
+	if (!ret->cpu_name && ret->schedule_seeded)
+		ret->cpu = cpu_model_find(CPU_SEEDED, strlen(CPU_SEEDED));
 	ret->command = argv + optind;
 	return *ret->command ? 0
 			     : options_problem("no command given; try: sworn record -- COMMAND", "");

@@ -5,12 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../sandbox/cpu_model.h"
+
 #define SEED_BYTES_MAX 256
 
 struct record_options {
 	const char *output, *store, *seed, *report; /* borrowed from argv; NULL: not given */
-	const char *preempt, *clock, *workdir;
+	const char *preempt, *clock, *workdir, *cpu_name;
 	bool clock_virtual, schedule_seeded, chaos, allow_network;
+	const struct cpu_model *cpu; /* NULL: the host's */
 	uint64_t epoch_ns, checkpoint_interval;
 	char **command; /* NULL-terminated tail of argv */
 };

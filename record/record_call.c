@@ -394,7 +394,8 @@ static int finish(struct recorder *rec, struct thread *thread, int64_t result, s
 		if (r < 0)
 			return r;
 	}
-	return guest_finish_call(thread, result);
+	r = guest_finish_call(thread, result);
+	return r == 0 && thread->call.nr == SYS_mprotect ? record_text_protected(rec, thread) : r;
 }
 
 /* Opening a random device makes later reads look at what they read from. */

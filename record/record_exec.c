@@ -179,7 +179,7 @@ static uint64_t find_auxv(struct thread *thread)
 	return at;
 }
 
-/* AT_SYSINFO_EHDR disappears with the vDSO; AT_RANDOM comes from the seed. */
+/* AT_SYSINFO_EHDR disappears with the vDSO; AT_RANDOM comes from the seed, what tells of the processor from its model. */
 static int rewrite_auxv(struct recorder *rec, struct thread *thread)
 {
 	uint64_t at = find_auxv(thread), pair[2];
@@ -196,6 +196,9 @@ static int rewrite_auxv(struct recorder *rec, struct thread *thread)
 		} else if (pair[0] == AT_RANDOM) {
 			random_bytes(rec->random, bytes, sizeof(bytes));
 			r = guest_write(thread, pair[1], bytes, sizeof(bytes));
+		} else if (rec->cpu) {
+			pair[1] = cpu_model_auxv(rec->cpu, pair[0], pair[1]);
+			r = guest_write(thread, at, pair, 16);
 		}
 	}
 	return r;

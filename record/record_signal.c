@@ -7,7 +7,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "../sandbox/entropy.h"
+#include "../sandbox/replaced.h"
 #include "../sandbox/random.h"
 #include "../sandbox/register.h"
 #include "../sandbox/tsc.h"
@@ -82,21 +82,17 @@ static int raise_step(struct recorder *rec, struct thread *thread)
 	return record_held_here(rec, thread);
 }
 
-/* Answers the instruction at which the thread stands, if it is one that traps (PR_SET_TSC, entropy.h). */
+/* Answers the instruction at which the thread stands, if it is one that traps (PR_SET_TSC, replaced.h). */
 static bool answer_trap(struct recorder *rec, struct thread *thread, struct event *event)
 {
-	uint8_t code[ENTROPY_BYTES_MAX] = { 0 };
-	struct entropy entropy;
+	uint8_t code[REPLACED_BYTES_MAX] = { 0 };
 	struct registers *registers = &thread->registers;
 
 	guest_read(thread, registers->rip, code, sizeof(code));
-	if (entropy_decode(code, &entropy)) {
-		event->trap.kind = TRAP_RANDOM;
-		random_bytes(rec->random, &event->trap.value, sizeof(event->trap.value));
-		entropy_answer(&entropy, event->trap.value, registers);
+	if (record_replaced(rec, thread, code, event))
 		return true;
-	}
-	if (code[0] != 0x0f || (code[1] != 0x31 && (code[1] != 0x01 || code[2] != 0xf9)))
+	if (thread->seccomp.no_tsc || code[0] != 0x0f ||
+	    (code[1] != 0x31 && (code[1] != 0x01 || code[2] != 0xf9)))
 		return false;
 	event->trap.kind = code[1] == 0x31 ? TRAP_RDTSC : TRAP_RDTSCP;
 	event->trap.value = rec->virtual_clock ? record_clock_ns(rec) * 2 : tsc_read();
@@ -441,8 +437,7 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 		return take_unframed(rec, thread, &event);
 	event.signal.synchronous = signal_is_synchronous(event.signal.siginfo) && !own->in_call &&
 				   !is_claimed(rec, thread, signal);
-	if (signal == SIGSEGV && info.si_code == SI_KERNEL && event.signal.synchronous &&
-	    !thread->seccomp.no_tsc) {
+	if (signal == SIGSEGV && info.si_code == SI_KERNEL && event.signal.synchronous) {
 		r = take_trap(rec, thread);
 		if (r != 0)
 			return r < 0 ? r : 0;

@@ -7,13 +7,14 @@
 
 #include <sys/stat.h>
 
+#include "../sandbox/cpu_model.h"
 #include "../sandbox/domain.h"
 #include "../sandbox/guest.h"
 #include "../sandbox/sink.h"
 #include "../sandbox/stop.h"
 #include "../traces/writer.h"
 
-#define TEXT_SITES_MAX 64		/* instructions replaced in one mapping */
+#define TEXT_DOUBTS_BYTES 512
 #define SLICE_NS 10000000ULL		/* a turn's length while others wait */
 #define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
 #define SLICE_BRANCHES 4000000ULL	/* the same, counted: what arms the counter */
@@ -152,6 +153,9 @@ struct recorder {
 	bool use_counter, virtual_clock;
 	bool seeded; /* --schedule seeded: nothing in the trace may depend on anything but command, files and seed */
 	struct view *view; /* seeded: what guests see of the host (view.h); NULL: the host as it is. Owned */
+	const struct cpu_model *cpu; /* --cpu: what guests see, NULL: the host's */
+	bool own_code; /* some memory that is executable has no file: nobody looked at its instructions */
+	char text_doubts[TEXT_DOUBTS_BYTES]; /* files with places that could be CPUID, and how many */
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
@@ -282,9 +286,18 @@ int foreign_file(struct recorder *rec, struct thread *thread, int fd, const uint
 /* Emits MEMORY events like `event` with the file's bytes from range[0] to range[1] or its end. */
 int record_file_range(struct recorder *rec, struct event *event, int file, const uint64_t range[2]);
 int record_map(struct recorder *rec, struct thread *thread, int64_t result, struct mapping *ret_mapping);
-/* Replaces RDRAND and RDSEED in a new mapping of program text. `announce`: as payloads of the thread's event. */
+/* record_text.c */
+/* Replaces instructions in a new mapping of program text (replaced.h). `announce`: as payloads of the thread's event. */
 int record_text(struct recorder *rec, struct thread *thread, const struct mapping *mapping,
 		bool announce);
+/* The same after mprotect, in what it made executable. */
+int record_text_protected(struct recorder *rec, struct thread *thread);
+/* Answers the instruction at which the thread stands, if `code` (REPLACED_BYTES_MAX) is one that was replaced: fills
+ * event->trap and args, and the thread's registers. */
+bool record_replaced(struct recorder *rec, struct thread *thread, const uint8_t *code,
+		     struct event *event);
+/* What a replay has to assume of this trace's code and the processor; NULL: nothing. Valid until the next call. */
+const char *record_text_assumption(const struct recorder *rec);
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);
 int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid);
 /* What the kernel does not get to see of clone's flags, taken out at the entry and put back at the return. */

@@ -9,7 +9,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../sandbox/cpu_model.h"
 #include "../sandbox/host.h"
+#include "../sandbox/register.h"
 #include "../sandbox/tsc.h"
 #include "../traces/error.h"
 #include "../traces/store.h"
@@ -272,6 +274,27 @@ static int follow_cpu(const struct trace_info *info)
 	return sched_setaffinity(0, sizeof(set), &set) ? -1 : (int)number;
 }
 
+/* A trace for a named processor needs what that one has, and the recording host's area of XSAVE: 0, or why not. */
+static int check_cpu(struct outcome *outcome, const struct trace_info *info)
+{
+	size_t length = info->cpu ? strcspn(info->cpu, " ") : 0;
+	const struct cpu_model *model = cpu_model_find(info->cpu, length);
+	const char *missing = model ? cpu_model_missing(model) : NULL;
+
+	if (missing)
+		snprintf(outcome->reason, sizeof(outcome->reason),
+			 "the trace is for an %s processor, and this one lacks %s",
+			 cpu_model_name(model), missing);
+	else if (model && info->xcr0 != vector_components())
+		snprintf(outcome->reason, sizeof(outcome->reason),
+			 "this processor saves other vector state (0x%" PRIx64
+			 ") than the recording one (0x%" PRIx64 ")",
+			 vector_components(), info->xcr0);
+	else
+		return 0;
+	return SWORN_EHOST;
+}
+
 static int open_trace(struct run *run)
 {
 	struct outcome *outcome = &run->outcome;
@@ -291,7 +314,7 @@ static int open_trace(struct run *run)
 	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && outcome->trace.events > 0) {
 		groups_release(run->groups); /* a prefix has no totals for a crew to add up to */
 		run->groups = NULL;
-		return 0;
+		return check_cpu(outcome, reader_info(rep->reader));
 	}
 	if (r < 0) {
 		snprintf(outcome->reason, sizeof(outcome->reason), "%s",
@@ -307,7 +330,7 @@ static int open_trace(struct run *run)
 			 "the trace has turns cut by a hardware counter, which this host lacks");
 		return SWORN_ENEEDSPMU;
 	}
-	return 0;
+	return check_cpu(outcome, reader_info(rep->reader));
 }
 
 /* The worker that has the recorded processor already, or the first one, which takes it from whoever holds its lock. */

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "../sandbox/entropy.h"
+#include "../sandbox/replaced.h"
 #include "../traces/error.h"
 #include "replayer.h"
 
@@ -324,15 +324,15 @@ static uint64_t executed_length(const struct thread *thread, int64_t result)
 
 int replay_text(struct thread *thread, const struct event *event, const struct payload *payload)
 {
-	const struct mapping *mapping = event->mappings;
-	uint8_t code[3];
+	const struct mapping *mapping = mapping_find(&thread->process->space->table, payload->address);
+	uint8_t opcode[3] = { 0 };
 
-	if (event->mappings_count != 1 || mapping->backing != BACKING_BLOB ||
-	    !(mapping->prot & PROT_EXEC) || payload->length != 1 || payload->bytes[0] != ENTROPY_TRAP ||
-	    payload->address < mapping->start || payload->address >= mapping->end)
+	if ((event->nr != SYS_mmap && event->nr != SYS_mprotect) || !mapping ||
+	    mapping->backing != BACKING_BLOB || !(mapping->prot & PROT_EXEC) ||
+	    payload->length != 1 || payload->bytes[0] != REPLACED_TRAP)
 		return SWORN_EREFUSED;
-	if (guest_read(thread, payload->address, code, sizeof(code)) != sizeof(code) ||
-	    code[0] != ENTROPY_OPCODE || code[1] != 0xc7 || code[2] < 0xf0)
+	guest_read(thread, payload->address, opcode, sizeof(opcode));
+	if (!replaced_may_be(opcode))
 		return SWORN_EREFUSED;
 	return guest_write(thread, payload->address, payload->bytes, 1);
 }

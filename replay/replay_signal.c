@@ -5,7 +5,8 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "../sandbox/entropy.h"
+#include "../sandbox/replaced.h"
+#include "../sandbox/register.h"
 #include "../traces/error.h"
 #include "replayer.h"
 
@@ -183,21 +184,26 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread)
 /* The instruction is the one that the trace names: does what it said it did. */
 static int answer_trap(struct replayer *rep, struct thread *thread)
 {
-	static const char *const names[] = { "rdtsc", "rdtscp", "rdrand or rdseed" };
+	static const char *const names[] = { "rdtsc", "rdtscp", "rdrand or rdseed", "cpuid", "rdpid" };
 	const struct event *event = rep->event;
 	bool rdtscp = event->trap.kind == TRAP_RDTSCP;
-	uint8_t code[ENTROPY_BYTES_MAX] = { 0 };
+	uint8_t code[REPLACED_BYTES_MAX] = { 0 };
 	struct registers *registers = &thread->registers;
-	struct entropy entropy;
-	bool is_random;
+	struct replaced replaced;
+	bool is_replaced;
 
 	guest_read(thread, registers->rip, code, sizeof(code));
-	is_random = entropy_decode(code, &entropy);
-	if (is_random && event->trap.kind == TRAP_RANDOM) {
-		entropy_answer(&entropy, event->trap.value, registers);
+	is_replaced = replaced_decode(code, &replaced);
+	if (is_replaced && event->trap.kind == replaced.kind) {
+		/* The hash of the registers does not cover these two. */
+		if (replaced.kind == TRAP_CPUID && ((uint32_t)registers->rax != event->args[0] ||
+						    (uint32_t)registers->rcx != event->args[1]))
+			return diverge_number(rep, "leaf of cpuid", event->args[0],
+					      (uint32_t)registers->rax);
+		replaced_answer(&replaced, event, registers);
 		return 0;
 	}
-	if (is_random || event->trap.kind == TRAP_RANDOM ||
+	if (is_replaced || event->trap.kind >= TRAP_RANDOM ||
 	    memcmp(code, rdtscp ? "\x0f\x01\xf9" : "\x0f\x31", rdtscp ? 3 : 2) != 0)
 		return diverge(rep, "instruction", names[event->trap.kind], "another one");
 	registers->rax = (uint32_t)event->trap.value;

@@ -3,18 +3,18 @@
 #include <string.h>
 #include <Zydis/Zydis.h>
 
+#include "replaced.h"
+
 #define OPCODE_BYTES 3 /* with the byte that names the register */
 #define PREFIXES_MAX 2
 #define BEHIND_BYTES 64U /* decoding from different places so far away meets at one instruction */
 #define STARTS 24U	 /* places to begin at */
 #define STARTS_AGREE 16U
 #define AHEAD_INSTRUCTIONS 6 /* one of them looks whether it succeeded */
-#define FLAG_CARRY 0x001ULL
-#define FLAGS_CLEARED 0x8d4ULL /* OF, SF, ZF, AF, PF */
 
-static bool is_opcode(const uint8_t *at, uint8_t first)
+static bool is_opcode(const uint8_t *at)
 {
-	return at[0] == first && at[1] == 0xc7 && at[2] >= 0xf0;
+	return at[0] == REPLACED_OPCODE && at[1] == 0xc7 && at[2] >= 0xf0;
 }
 
 static bool decode(const uint8_t *text, size_t length, size_t at, ZydisDecodedInstruction *ret)
@@ -79,7 +79,7 @@ static bool is_instruction(const uint8_t *text, size_t length, size_t at)
 
 size_t entropy_find(const uint8_t *text, size_t length, size_t from)
 {
-	static const uint8_t opcode[] = { ENTROPY_OPCODE, 0xc7 };
+	static const uint8_t opcode[] = { REPLACED_OPCODE, 0xc7 };
 
 	while (from + OPCODE_BYTES <= length) {
 		const uint8_t *found = memmem(text + from, length - from, opcode, sizeof(opcode));
@@ -87,45 +87,9 @@ size_t entropy_find(const uint8_t *text, size_t length, size_t from)
 
 		if (at + OPCODE_BYTES > length)
 			break;
-		if (is_opcode(found, ENTROPY_OPCODE) && is_instruction(text, length, at))
+		if (is_opcode(found) && is_instruction(text, length, at))
 			return at;
 		from = at + 1;
 	}
 	return length;
-}
-
-bool entropy_decode(const uint8_t *code, struct entropy *ret)
-{
-	unsigned int rex = 0, at = 0, bits = 32;
-
-	if (code[at] == 0x66) {
-		bits = 16;
-		at++;
-	}
-	if ((code[at] & 0xf0) == 0x40)
-		rex = code[at++];
-	if (!is_opcode(code + at, ENTROPY_TRAP))
-		return false;
-	ret->length = at + OPCODE_BYTES;
-	ret->operand = (code[at + 2] & 7U) | (rex & 1U) << 3;
-	ret->bits = rex & 8U ? 64 : bits;
-	return true;
-}
-
-void entropy_answer(const struct entropy *entropy, uint64_t value, struct registers *registers)
-{
-	uint64_t *const operands[] = {
-		&registers->rax, &registers->rcx, &registers->rdx, &registers->rbx,
-		&registers->rsp, &registers->rbp, &registers->rsi, &registers->rdi,
-		&registers->r8,	 &registers->r9,  &registers->r10, &registers->r11,
-		&registers->r12, &registers->r13, &registers->r14, &registers->r15,
-	};
-	uint64_t *operand = operands[entropy->operand];
-
-	if (entropy->bits == 16)
-		*operand = (*operand & ~0xffffULL) | (value & 0xffff);
-	else
-		*operand = entropy->bits == 32 ? (uint32_t)value : value;
-	registers->eflags = (registers->eflags & ~FLAGS_CLEARED) | FLAG_CARRY;
-	registers->rip += entropy->length;
 }

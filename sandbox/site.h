@@ -2,7 +2,7 @@
  * CPUID and RDPID in program text: found, and proven to be instructions. Two or three bytes may well be part of
  * something else, so a place counts only when decoding from the start of its function comes upon it; where no
  * function is known to be, from the target of a call in one that is. The recorder replaces their first opcode byte as
- * it does with RDRAND (entropy.h). Knows bytes only.
+ * it does with RDRAND (replaced.h). Knows bytes only.
  */
 #ifndef SWORN_SANDBOX_SITE_H
 #define SWORN_SANDBOX_SITE_H

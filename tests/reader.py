@@ -380,7 +380,7 @@ KINDS = [
     ("signal", ("action", number(1)), ("synchronous", number(1)), ("siginfo", is_siginfo),
      ("mask", number(U64), "x")),
     ("sigreturn",),
-    ("trap", ("trap", number(2)), ("value", number(U64), "x"), ("aux", number(U32))),
+    ("trap", ("trap", number(4)), ("value", number(U64), "x"), ("aux", number(U32)), ("more", number(U64), "x")),
     ("checkpoint", ("reason", number(3)), ("unit", number(U32)), ("last", number(1)),
      ("hash", is_digest), ("shift", number(52))),
     ("refused",),

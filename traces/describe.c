@@ -177,7 +177,7 @@ static void put_argument(struct text *text, const struct event *event, const str
 	}
 }
 
-static const char *const instructions[] = { "rdtsc", "rdtscp", "rdrand or rdseed" };
+static const char *const instructions[] = { "rdtsc", "rdtscp", "rdrand or rdseed", "cpuid", "rdpid" };
 
 static void put_call(struct text *text, const struct event *event)
 {

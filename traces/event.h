@@ -23,15 +23,15 @@
 #define PATH_BYTES_MAX 4096
 
 enum event_kind {
-	EVENT_CALL = 0,	      /* a call came back (or was rewound for a restart) */
-	EVENT_PART = 1,	      /* some payload bytes of the CALL, EXEC or CLONE that follows */
-	EVENT_TURN = 2,	      /* one thread stopped running, another goes on */
-	EVENT_EXEC = 3,	      /* a new program image: starts a unit */
-	EVENT_CLONE = 4,      /* a new thread or process */
-	EVENT_EXIT = 5,	      /* a thread is gone */
-	EVENT_SIGNAL = 6,     /* a signal took effect on a thread */
-	EVENT_SIGRETURN = 7,  /* a handler returned */
-	EVENT_TRAP = 8,	      /* an instruction was answered (rdtsc, rdtscp, rdrand, rdseed) */
+	EVENT_CALL = 0,	     /* a call came back (or was rewound for a restart) */
+	EVENT_PART = 1,	     /* some payload bytes of the CALL, EXEC or CLONE that follows */
+	EVENT_TURN = 2,	     /* one thread stopped running, another goes on */
+	EVENT_EXEC = 3,	     /* a new program image: starts a unit */
+	EVENT_CLONE = 4,     /* a new thread or process */
+	EVENT_EXIT = 5,	     /* a thread is gone */
+	EVENT_SIGNAL = 6,    /* a signal took effect on a thread */
+	EVENT_SIGRETURN = 7, /* a handler returned */
+	EVENT_TRAP = 8, /* an instruction was answered (rdtsc, rdtscp, rdrand, rdseed, cpuid, rdpid) */
 	EVENT_CHECKPOINT = 9, /* state was hashed */
 	EVENT_REFUSED = 10,   /* a call was answered with its row's errno and never executed */
 	EVENT_MEMORY = 11,    /* foreign write: bytes of a shared object that a call changed */
@@ -58,7 +58,7 @@ enum payload_source {
 	PAYLOAD_OBJECT = 11,	   /* MEMORY: address is an offset inside the shared object */
 	PAYLOAD_CHILD_SETTID = 12, /* CLONE: CHILD_SETTID word, in the child's memory */
 	PAYLOAD_TAGS = 13, /* CHECKPOINT: 8 bytes for each group of pages from `address` on (sandbox/tag.h) */
-	PAYLOAD_TEXT = 14, /* CALL of mmap: a byte of program text that was replaced (sandbox/entropy.h) */
+	PAYLOAD_TEXT = 14, /* CALL of mmap, mprotect: a byte of program text that was replaced (sandbox/replaced.h) */
 	PAYLOAD_SOURCE_LAST = 14,
 };
 enum direction { DIRECTION_IN = 1, DIRECTION_OUT = 2, DIRECTION_INOUT = 3 };
@@ -129,7 +129,13 @@ enum checkpoint_reason {
 	CHECKPOINT_INTERVAL = 3, /* a turn boundary past the checkpoint interval */
 };
 
-enum trap_kind { TRAP_RDTSC = 0, TRAP_RDTSCP = 1, TRAP_RANDOM = 2 /* RDRAND or RDSEED */ };
+enum trap_kind {
+	TRAP_RDTSC = 0,
+	TRAP_RDTSCP = 1,
+	TRAP_RANDOM = 2, /* RDRAND or RDSEED */
+	TRAP_CPUID = 3,	 /* args: eax and ecx before */
+	TRAP_RDPID = 4,
+};
 
 enum sink_kind { SINK_STDOUT = 1, SINK_STDERR = 2, SINK_FILE = 3, SINK_SOCKET = 4 };
 
@@ -201,8 +207,9 @@ struct event {
 		} signal;
 		struct {
 			enum trap_kind kind;
-			uint64_t value;
-			uint32_t aux; /* rdtscp: ecx */
+			uint64_t value; /* cpuid: eax, and ebx in the upper half */
+			uint32_t aux;	/* rdtscp: ecx */
+			uint64_t more;	/* cpuid: ecx, and edx in the upper half */
 		} trap;
 		struct {
 			enum checkpoint_reason reason;

@@ -184,6 +184,7 @@ static void print_kind(FILE *out, const struct event *event)
 		print_uint(out, "trap", event->trap.kind);
 		print_hex(out, "value", event->trap.value);
 		print_uint(out, "aux", event->trap.aux);
+		print_hex(out, "more", event->trap.more);
 		break;
 	case EVENT_CHECKPOINT:
 		print_uint(out, "reason", event->checkpoint.reason);

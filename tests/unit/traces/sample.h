@@ -167,9 +167,10 @@ static inline void sample_kind(struct sample *sample)
 		event->signal.mask = sample_word(sample);
 		break;
 	case EVENT_TRAP:
-		event->trap.kind = (enum trap_kind)(sample_random(sample) % 2);
+		event->trap.kind = (enum trap_kind)(sample_random(sample) % 5);
 		event->trap.value = sample_word(sample);
 		event->trap.aux = (uint32_t)sample_word(sample);
+		event->trap.more = sample_word(sample);
 		break;
 	case EVENT_CHECKPOINT:
 		event->checkpoint.reason = (enum checkpoint_reason)(sample_random(sample) % 4);
@@ -294,6 +295,7 @@ static inline void assert_same_kind(const struct event *a, const struct event *b
 		assert_int_equal(a->trap.kind, b->trap.kind);
 		assert_int_equal(a->trap.value, b->trap.value);
 		assert_int_equal(a->trap.aux, b->trap.aux);
+		assert_int_equal(a->trap.more, b->trap.more);
 		break;
 	case EVENT_CHECKPOINT:
 		assert_int_equal(a->checkpoint.reason, b->checkpoint.reason);
