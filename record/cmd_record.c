@@ -110,7 +110,7 @@ struct recording {
 	struct recorder recorder;
 	struct random random, order;
 	struct domain_report domain;
-	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[128];
+	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[96];
 	struct utsname host;
 	int store_fd;
 	char *path;
@@ -123,13 +123,12 @@ struct recording {
 	struct report_file report;
 };
 
-/* The model that guests see, the host's where that is another one, and which processor they run on: CPUID tells them. */
+/* The model, and which processor the guests run on: without --cpu CPUID tells them. */
 static void describe_cpu(struct recording *recording, int cpu)
 {
 	char line[128], *name;
 	FILE *file = fopen("/proc/cpuinfo", "re");
 	const char *model = "unknown";
-	const struct cpu_model *named = recording->options.cpu;
 
 	while (file && fgets(line, sizeof(line), file)) {
 		if (strncmp(line, "model name", 10) == 0 && (name = strchr(line, ':'))) {
@@ -138,8 +137,7 @@ static void describe_cpu(struct recording *recording, int cpu)
 			break;
 		}
 	}
-	snprintf(recording->cpu, sizeof(recording->cpu), "%s%s%.80s #%d",
-		 named ? cpu_model_name(named) : "", named ? " on " : "", model, cpu);
+	snprintf(recording->cpu, sizeof(recording->cpu), "%.80s #%d", model, cpu);
 	if (file)
 		fclose(file);
 }
@@ -311,6 +309,7 @@ static int finish(struct recording *recording, int r)
 
 	recording->summary = (struct trace_summary){
 		.requires_pmu = rec->pmu_used,
+		.requires_cpu = rec->cpu ? cpu_model_name(rec->cpu) : NULL,
 		.assumptions = recording->assumptions,
 		.exclusions = recording->exclusions,
 		.isolation = recording->domain.isolation,

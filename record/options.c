@@ -72,7 +72,7 @@ static int parse_long(int option, const char *value, struct record_options *ret)
 	case 'W': ret->workdir = value; return is_plain_path(value) ? 0 : -EINVAL;
 	case 'M':
 		ret->cpu_name = value;
-		ret->cpu = cpu_model_find(value, strlen(value));
+		ret->cpu = cpu_model_find(value);
 		return ret->cpu || strcmp(value, CPU_HOST) == 0 ? 0 : -EINVAL;
 	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
 	case 'N':
@@ -137,7 +137,7 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		return options_problem("--chaos needs --schedule seeded", "");
 	ret->clock_virtual = ret->clock ? strcmp(ret->clock, "virtual") == 0 : ret->schedule_seeded;
 	if (!ret->cpu_name && ret->schedule_seeded)
-		ret->cpu = cpu_model_find(CPU_SEEDED, strlen(CPU_SEEDED));
+		ret->cpu = cpu_model_find(CPU_SEEDED);
 	ret->command = argv + optind;
 	return *ret->command ? 0
 			     : options_problem("no command given; try: sworn record -- COMMAND", "");

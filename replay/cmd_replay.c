@@ -275,21 +275,22 @@ static int follow_cpu(const struct trace_info *info)
 }
 
 /* A trace for a named processor needs what that one has, and the recording host's area of XSAVE: 0, or why not. */
-static int check_cpu(struct outcome *outcome, const struct trace_info *info)
+static int check_cpu(struct outcome *outcome, const struct reader *reader)
 {
-	size_t length = info->cpu ? strcspn(info->cpu, " ") : 0;
-	const struct cpu_model *model = cpu_model_find(info->cpu, length);
+	const char *name = reader_summary(reader)->requires_cpu;
+	const struct cpu_model *model = name ? cpu_model_find(name) : NULL;
 	const char *missing = model ? cpu_model_missing(model) : NULL;
+	uint64_t xcr0 = reader_info(reader)->xcr0;
 
 	if (missing)
 		snprintf(outcome->reason, sizeof(outcome->reason),
 			 "the trace is for an %s processor, and this one lacks %s",
 			 cpu_model_name(model), missing);
-	else if (model && info->xcr0 != vector_components())
+	else if (model && xcr0 != vector_components())
 		snprintf(outcome->reason, sizeof(outcome->reason),
 			 "this processor saves other vector state (0x%" PRIx64
 			 ") than the recording one (0x%" PRIx64 ")",
-			 vector_components(), info->xcr0);
+			 vector_components(), xcr0);
 	else
 		return 0;
 	return SWORN_EHOST;
@@ -314,7 +315,7 @@ static int open_trace(struct run *run)
 	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && outcome->trace.events > 0) {
 		groups_release(run->groups); /* a prefix has no totals for a crew to add up to */
 		run->groups = NULL;
-		return check_cpu(outcome, reader_info(rep->reader));
+		return 0;
 	}
 	if (r < 0) {
 		snprintf(outcome->reason, sizeof(outcome->reason), "%s",
@@ -330,7 +331,7 @@ static int open_trace(struct run *run)
 			 "the trace has turns cut by a hardware counter, which this host lacks");
 		return SWORN_ENEEDSPMU;
 	}
-	return check_cpu(outcome, reader_info(rep->reader));
+	return check_cpu(outcome, rep->reader);
 }
 
 /* The worker that has the recorded processor already, or the first one, which takes it from whoever holds its lock. */

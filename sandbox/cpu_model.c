@@ -108,10 +108,10 @@ static const uint32_t fixed[][6] = {
 	{ 0x80000008, 0, 0x00003028, 0, 0, 0 }, /* 40 bits of physical, 48 of virtual address */
 };
 
-const struct cpu_model *cpu_model_find(const char *name, size_t length)
+const struct cpu_model *cpu_model_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
-		if (strlen(models[i].name) == length && memcmp(models[i].name, name, length) == 0)
+		if (strcmp(models[i].name, name) == 0)
 			return &models[i];
 	}
 	return NULL;

@@ -15,8 +15,8 @@
 
 struct cpu_model;
 
-/* The model of that name ("x86-64-v2", "x86-64-v3", "x86-64-v4"), or NULL. Only the first `length` bytes count. */
-const struct cpu_model *cpu_model_find(const char *name, size_t length);
+/* The model of that name ("x86-64-v2", "x86-64-v3", "x86-64-v4"), or NULL. */
+const struct cpu_model *cpu_model_find(const char *name);
 /* Its name, as --cpu takes it. */
 const char *cpu_model_name(const struct cpu_model *model);
 /* The first feature of the model that this host lacks, by its name in /proc/cpuinfo; NULL when it has all. What

@@ -236,7 +236,8 @@ class Trace:
             else:
                 require(kind == "SUMMARY" and self.links > 2, "not in the grammar")
                 summary = fields(decode(content), 0, 1, 2, 3)
-                require(summary[0] in ([], ["pmu"]), "newer format")
+                words = summary[0][1:] if summary[0][:1] == ["pmu"] else summary[0]
+                require(words in ([], ["x86-64-v2"], ["x86-64-v3"], ["x86-64-v4"]), "newer format")
                 self.limits = commit("limits-of-proof", sha256(whole))
                 return
 

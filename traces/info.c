@@ -220,8 +220,10 @@ static bool list_fits(const char *const *list, size_t count)
 
 int summary_encode(const struct trace_summary *summary, struct buffer *buffer)
 {
-	static const char *const pmu[] = { REQUIRES_PMU };
+	const char *words[REQUIRES_MAX];
 	size_t bytes = 128 + length_of(summary->isolation);
+	summary_requires(summary, words);
+	size_t required = list_length(words, &bytes);
 	size_t assumptions = list_length(summary->assumptions, &bytes);
 	size_t exclusions = list_length(summary->exclusions, &bytes);
 	if (!list_fits(summary->assumptions, assumptions) ||
@@ -232,14 +234,35 @@ int summary_encode(const struct trace_summary *summary, struct buffer *buffer)
 		return r;
 	struct cbor_out out = { .bytes = buffer->bytes, .capacity = buffer->capacity };
 	cbor_put_map(&out, 4);
-	put_keyed_list(&out, 0, pmu, summary->requires_pmu ? 1 : 0);
+	put_keyed_list(&out, 0, words, required);
 	put_keyed_list(&out, 1, summary->assumptions, assumptions);
 	put_keyed_list(&out, 2, summary->exclusions, exclusions);
 	put_keyed_text(&out, 3, summary->isolation);
 	return finish(&out, buffer);
 }
 
-static int take_requires(struct cbor_in *in, bool *ret_pmu)
+void summary_requires(const struct trace_summary *summary, const char *ret[REQUIRES_MAX])
+{
+	size_t count = 0;
+	if (summary->requires_pmu)
+		ret[count++] = REQUIRES_PMU;
+	if (summary->requires_cpu)
+		ret[count++] = summary->requires_cpu;
+	ret[count] = NULL;
+}
+
+/* One of the words that name a processor, as a text that lives for ever; NULL when it is none. */
+static const char *cpu_word(const char *text, size_t length)
+{
+	static const char *const words[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (length == strlen(words[i]) && memcmp(text, words[i], length) == 0)
+			return words[i];
+	return NULL;
+}
+
+/* Each word at most once, "pmu" first. */
+static int take_requires(struct cbor_in *in, struct trace_summary *summary)
 {
 	uint64_t count;
 	const char *text;
@@ -250,10 +273,13 @@ static int take_requires(struct cbor_in *in, bool *ret_pmu)
 	for (uint64_t i = 0; i < count; i++) {
 		if ((r = cbor_take_text(in, &text, &length)) < 0)
 			return r;
-		if (i > 0 || length != strlen(REQUIRES_PMU) || memcmp(text, REQUIRES_PMU, length))
+		if (i == 0 && length == strlen(REQUIRES_PMU) && memcmp(text, REQUIRES_PMU, length) == 0) {
+			summary->requires_pmu = true;
+			continue;
+		}
+		if (summary->requires_cpu || !(summary->requires_cpu = cpu_word(text, length)))
 			return SWORN_EVERSION;
 	}
-	*ret_pmu = count > 0;
 	return 0;
 }
 
@@ -282,7 +308,7 @@ static int decode_summary(struct cbor_in *in, struct summary *summary)
 	const char **assumptions = summary->lists;
 	size_t count;
 	int r = cbor_expect_map(in, 4);
-	if (r < 0 || (r = take_requires(in, &t->requires_pmu)) < 0 ||
+	if (r < 0 || (r = take_requires(in, t)) < 0 ||
 	    (r = take_list(in, 1, &copier, assumptions, &count)) < 0)
 		return r;
 	const char **exclusions = assumptions + count + 1;

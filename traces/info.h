@@ -35,6 +35,10 @@ int summary_encode(const struct trace_summary *summary, struct buffer *buffer);
 int info_decode(const uint8_t *bytes, size_t length, struct info *ret_info);
 int summary_decode(const uint8_t *bytes, size_t length, struct summary *ret_summary);
 
+/* What a replay needs, as words; NULL-terminated. */
+#define REQUIRES_MAX 3
+void summary_requires(const struct trace_summary *summary, const char *ret[REQUIRES_MAX]);
+
 void info_release(struct info *info);
 void summary_release(struct summary *summary);
 

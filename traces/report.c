@@ -14,6 +14,7 @@
 #include "digest.h"
 #include "error.h"
 #include "frame.h"
+#include "info.h"
 #include "seal.h"
 
 #ifndef SWORN_VERSION
@@ -197,8 +198,10 @@ void report_print_outputs(struct json *json, const uint8_t outputs[2][DIGEST_BYT
 
 void report_print_summary(struct json *json, const struct trace_summary *summary)
 {
-	static const char *const pmu[] = { "pmu", NULL };
-	json_texts(json, "requires", summary && summary->requires_pmu ? pmu : NULL);
+	const char *words[REQUIRES_MAX];
+	if (summary)
+		summary_requires(summary, words);
+	json_texts(json, "requires", summary ? words : NULL);
 	json_texts(json, "assumptions", summary ? summary->assumptions : NULL);
 	json_text(json, "domain",
 		  !summary		      ? NULL

@@ -26,6 +26,7 @@ struct trace_info {
 /* What the SUMMARY frame says. Borrowed; NULL lists are empty. */
 struct trace_summary {
 	bool requires_pmu;
+	const char *requires_cpu; /* what CPUID answered: "x86-64-v2", "-v3" or "-v4"; NULL: as the recording CPU */
 	const char *const *assumptions; /* NULL-terminated, printable text, as all lists here */
 	const char *const *exclusions;
 	const char *isolation; /* what recording reached, e.g. "ambient: user mount pid net ipc uts" */

@@ -5,6 +5,7 @@
 
 #include "../traces/digest.h"
 #include "../traces/error.h"
+#include "../traces/info.h"
 #include "../traces/report.h"
 
 enum verify_code result_code(const struct result *result)
@@ -110,6 +111,7 @@ static void print_counts(FILE *out, const struct trace_report *report)
 void result_print(FILE *out, const struct result *result)
 {
 	const struct trace_summary *summary = result->summary;
+	const char *words[REQUIRES_MAX];
 	if (result->error) {
 		const char *reason = result->report.reason;
 		fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result),
@@ -129,7 +131,11 @@ void result_print(FILE *out, const struct result *result)
 	print_line(out, "isolation", summary->isolation[0] ? summary->isolation : "none");
 	if (!summary->capture_isolated)
 		print_line(out, "domain", "ambient: the recorded program was trusted");
-	print_line(out, "requires", summary->requires_pmu ? "pmu" : "nothing");
+	summary_requires(summary, words);
+	if (words[0])
+		print_list(out, "requires", words);
+	else
+		print_line(out, "requires", "nothing");
 	print_list(out, "assumptions", summary->assumptions);
 	print_list(out, "exclusions", summary->exclusions);
 }

@@ -369,6 +369,7 @@ static const struct trace_info sample_info = {
 static const char *const sample_assumptions[] = { "first", "second", NULL };
 static const struct trace_summary sample_summary = {
 	.requires_pmu = true,
+	.requires_cpu = "x86-64-v3",
 	.assumptions = sample_assumptions,
 	.isolation = "ambient: user mount pid",
 	.complete = true,

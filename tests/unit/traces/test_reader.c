@@ -110,6 +110,7 @@ static void check_reports_what_the_trace_holds(void **state)
 	assert_int_equal(report.frames, 2 * report.links + 2);
 	const struct trace_summary *summary = reader_summary(reader);
 	assert_true(summary->requires_pmu);
+	assert_string_equal(summary->requires_cpu, "x86-64-v3");
 	assert_string_equal(summary->assumptions[1], "second");
 	assert_null(summary->assumptions[2]);
 	assert_null(summary->exclusions[0]);

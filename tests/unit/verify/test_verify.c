@@ -79,6 +79,7 @@ static void an_intact_trace_is_ok_and_unsigned(void **state)
 	assert_non_null(strstr(out, "isolation    ambient: user mount pid\n"));
 	assert_non_null(strstr(out, "the recorded program was trusted"));
 	assert_non_null(strstr(out, "requires     pmu\n"));
+	assert_non_null(strstr(out, "requires     x86-64-v3\n"));
 	assert_non_null(strstr(out, "assumptions  second\n"));
 	assert_non_null(strstr(out, "exclusions   none\n"));
 	assert_string_equal(err, "");
@@ -157,7 +158,7 @@ static void the_report_holds_what_tools_rely_on(void **state)
 					    "\"exit\":{",
 					    "\"state_hash\":\"sha256:",
 					    "\"outputs\":{\"stdout\":\"sha256:",
-					    "\"requires\":[\"pmu\"]",
+					    "\"requires\":[\"pmu\",\"x86-64-v3\"]",
 					    "\"assumptions\":[\"first\",\"second\"]",
 					    "\"exclusions\":[]",
 					    "\"isolation\":\"ambient: user mount pid\"",
