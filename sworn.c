@@ -23,6 +23,7 @@ static const struct verb {
 	{ "record", cmd_record, "Traces", "run a command and write a trace of it" },
 	{ "replay", cmd_replay, "Traces", "execute a trace again and compare every event and state hash" },
 	{ "verify", cmd_verify, "Traces", "check a trace's integrity without executing anything" },
+	{ "twin", cmd_twin, "Traces", "record a command several times and compare what it did" },
 	{ "doctor", cmd_doctor, "Host", "what this host can do, what each gap costs, what closes it" },
 	{ "help", cmd_help, "General", "this text, or the options of one verb" },
 	{ "version", cmd_version, "General", "print the version" },

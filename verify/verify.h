@@ -7,4 +7,7 @@
 /* sworn verify TRACE...: checks integrity, executes nothing. Returns the exit code; --help says more. */
 int cmd_verify(int argc, char **argv);
 
+/* sworn twin -- COMMAND: records it several times and compares the traces. Returns the exit code; --help says more. */
+int cmd_twin(int argc, char **argv);
+
 #endif

@@ -1,0 +1,180 @@
+#!/bin/bash
+# `sworn twin`: the same command recorded several times comes out identical, or the first difference is named with its
+# source; usage, failures, and nothing left behind.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit 1
+mkdir -p temporary
+export TMPDIR=$WORK/temporary
+chmod 755 "$WORK" "$TMPDIR"
+
+# CPUID tells programs the processor's number, and another recording may hold the one that is wanted: all here
+# happens on one.
+first_cpu=$(taskset -cp $$ | grep -oE '[0-9]+' | sed -n 2p)
+taskset -cp "$first_cpu" $$ > /dev/null || finish
+CALM=("--vary=load,time,nice")
+
+# twin NAME STATUS ARGUMENT...: runs it into log/NAME.out, log/NAME.err and NAME.json
+twin()
+{
+	local name=$1 wanted=$2 status=0
+
+	shift 2
+	rm -f "$name.json"
+	sworn twin --report "$name.json" "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" || status=$?
+	[ "$status" -eq "$wanted" ] && pass && return
+	fail "$name" "exit status $status, not $wanted: sworn twin $*"
+	tail -n 25 "$LOG/$name.out" "$LOG/$name.err" | sed 's/^/    /'
+	return 1
+}
+
+# says NAME PATTERN: its output has a line that matches
+says()
+{
+	grep -qE -- "$2" "$LOG/$1.out" "$LOG/$1.err" && pass && return
+	fail "$1" "nothing says '$2':"
+	sed 's/^/    /' "$LOG/$1.out" "$LOG/$1.err"
+}
+
+# report NAME TEST: Python expressions over the report `r`, one per line, must hold, as must the set of keys
+report()
+{
+	if python3 - "$1.json" "$2" > "$LOG/$1.check" 2>&1 <<'END'
+import json, sys
+
+with open(sys.argv[1]) as file:
+    r = json.load(file)
+KEYS = {"": "schema kind tool argv seed runs events units exit state_hash verdict code checked difference",
+        "checked": "events of pairs reason",
+        "difference": "runs source subject event unit thread call where values events previous"}
+RUN = "run trace recorded code varied busy nice user directory cpu start events"
+for name, keys in KEYS.items():
+    found = r if name == "" else r[name]
+    if found is not None:
+        assert set(found) == set(keys.split()), f"{name}: {sorted(set(found) ^ set(keys.split()))}"
+for run in r["runs"]:
+    assert set(run) == set(RUN.split()), run
+assert r["schema"] == 1 and r["kind"] == "twin"
+for line in sys.argv[2].splitlines():
+    assert not line.strip() or eval(line.strip()), f"{line.strip()}: {json.dumps(r, indent=1)}"
+END
+	then
+		pass
+	else
+		fail "$1" "the report is not as it must be:"
+		sed 's/^/    /' "$LOG/$1.check"
+	fi
+}
+
+# differs NAME SOURCE SUBJECT: the report names them; the kept traces are there and differ as they should
+differs()
+{
+	report "$1" "
+		r['verdict'] == 'different' and r['code'] == 1 and r['exit'] is None
+		r['difference']['source'] == '$2'
+		'$3' in (r['difference']['subject'] or '')
+		len(r['difference']['previous']) == min(5, r['difference']['event'])
+		all(__import__('os').path.exists(run['trace']) for run in r['runs'])"
+	says "$1" "^different: run 1 and run 2, .*source: $2"
+	sworn verify temporary/sworn-twin-*/run-[12].sworn > "$LOG/$1.verify" 2>&1 || fail "$1" "the kept traces are not whole"
+	rm -rf temporary/sworn-twin-*
+}
+
+nothing_left()
+{
+	[ -z "$(ls -A temporary)" ] && pass && return
+	fail "$1" "left behind: $(find temporary | head -n 5 | tr '\n' ' ')"
+	rm -rf temporary/*
+}
+
+# Identical, and what the report says then.
+twin same 0 "${CALM[@]}" -n 3 -- /bin/true
+says same '^identical: 3 runs of [0-9]+ events, 1 unit, state sha256:[0-9a-f]{64}, exit status 0$'
+says same '^  run 2 .*busy processes.*niceness.*started later'
+report same '
+	r["verdict"] == "identical" and r["code"] == 0 and r["exit"] == {"code": 0, "signal": None}
+	r["argv"] == ["/bin/true"] and len(r["runs"]) == 3 and r["checked"]["pairs"] == 2
+	r["checked"]["events"] == r["checked"]["of"] == r["events"] > 10 and r["difference"] is None
+	all(run["recorded"] and run["trace"] is None and run["events"] == r["events"] for run in r["runs"])
+	r["runs"][0]["varied"] == [] and r["runs"][2]["varied"] == ["load", "time", "nice"]
+	r["runs"][1]["start"] >= r["runs"][0]["start"] + 1000000000
+	r["runs"][1]["busy"] > 0 and r["runs"][0]["nice"] == 0 < r["runs"][1]["nice"]
+	r["state_hash"].startswith("sha256:")'
+nothing_left same
+twin seed 0 --vary none --seed 7 -- /bin/true
+report seed 'r["seed"] == "7"'
+twin fails 0 --vary none -- /bin/false
+says fails 'exit status 1$'
+report fails 'r["exit"] == {"code": 1, "signal": None}'
+twin killed 0 --vary none -- sh -c 'kill -9 $$'
+report killed 'r["exit"] == {"code": None, "signal": 9}'
+echo first > input
+twin input 0 --vary none -- sh -c 'read line; test "$line" = first' < input
+report input 'r["exit"]["code"] == 0'
+sworn twin --vary none -- /bin/true > "$LOG/plain.out" 2> "$LOG/plain.err" || fail plain "without a report: $?"
+[ "$(head -c 10 "$LOG/plain.out")" = identical: ] && [ ! -s "$LOG/plain.err" ] || fail plain "the first word is not the verdict"
+sworn twin --vary none --report - -- /bin/true 2> "$LOG/dash.err" | python3 -c 'import json, sys; json.load(sys.stdin)' ||
+	fail dash "--report - is no JSON"
+
+# Sources of differences.
+twin clock 1 --vary none --clock real -- date
+differs clock clock ''
+echo one > counter
+twin file 1 --vary none -- sh -c 'read line < counter; echo "x$line" > counter'
+differs file file counter
+says file 'events before, the same in both:'
+says file '^  next: diff <\(sworn verify'
+twin proc 1 --vary time --schedule observed --clock virtual -- sh -c 'read line < /proc/uptime; echo "$line"'
+differs proc proc /proc/uptime
+twin order 1 --vary load --schedule observed --clock virtual -- "$GUESTS/race"
+differs order order ''
+
+# Kept traces.
+twin keep 0 --vary none -n 3 --keep kept -- /bin/true
+sworn verify kept/run-1.sworn kept/run-2.sworn kept/run-3.sworn > "$LOG/kept" 2>&1 || fail keep "the traces are not whole"
+sworn replay kept/run-3.sworn > "$LOG/kept" 2>&1 || fail keep "a kept trace does not replay"
+nothing_left keep
+
+# No answer is never a good one.
+twin missing 3 --vary none -- ./no-such-program
+says missing '^could not tell: run 1 of 2 was not recorded: .*not found'
+report missing 'r["verdict"] == "could not tell" and r["code"] == 3 and "not found" in r["checked"]["reason"] and r["exit"] is None'
+echo text > plain && twin plain 3 --vary none -- ./plain
+nothing_left missing
+for arguments in '' '--' 'true' '-n 1 -- true' '-n x -- true' '-n 2000 -- true' '--vary moon -- true' '-o t.sworn -- true' \
+	'--store s -- true' '--keep' '--no-such-option -- true' '--seed'; do
+	status=0
+	# shellcheck disable=SC2086 # words
+	sworn twin $arguments > "$LOG/usage.out" 2> "$LOG/usage.err" || status=$?
+	[ "$status" -eq 2 ] && [ ! -s "$LOG/usage.out" ] && [ -s "$LOG/usage.err" ] && pass ||
+		fail usage "sworn twin $arguments: exit status $status, $(cat "$LOG/usage.out" "$LOG/usage.err")"
+done
+sworn twin --report no/such/report -- touch ran > "$LOG/unwritable" 2>&1
+[ $? -eq 2 ] && [ ! -e ran ] && pass || fail unwritable "a report that cannot be written does not stop it"
+nothing_left usage
+
+# A signal in the middle: the guest, the recorder, the busy processes and the files are gone.
+for signal in INT TERM; do
+	rm -f started
+	env --default-signal=INT timeout -s KILL 100 "$SWORN" twin --report ended.json -- \
+		sh -c 'test -e started && exec sleep 1234.5; : > started' > "$LOG/ended.out" 2>&1 &
+	outer=$!
+	for _ in $(seq 1000); do
+		pid=$(pgrep -P "$outer" -x sworn) && pgrep -f -x 'sleep 1234.5' > /dev/null && break
+		sleep 0.05
+	done
+	children=$(pgrep -P "$pid" | tr '\n' ' ')
+	kill -$signal "$pid"
+	wait "$outer" 2> /dev/null
+	status=$?
+	[ "$status" -eq $((128 + $(kill -l $signal))) ] && pass || fail "$signal" "exit status $status"
+	for child in $children; do
+		[ -e "/proc/$child" ] && fail "$signal" "process $child is left: $(tr '\0' ' ' < "/proc/$child/cmdline")"
+	done
+	pgrep -f -x 'sleep 1234.5' > /dev/null && fail "$signal" "the command is left"
+	[ "$(wc -w <<< "$children")" -gt 1 ] && pass || fail "$signal" "there was no load: $children"
+	nothing_left "$signal"
+	python3 -c 'import json; r = json.load(open("ended.json")); assert r["verdict"] == "could not tell" and r["code"] == 3' ||
+		fail "$signal" "the report is not left as it was begun"
+done
+finish
