@@ -24,7 +24,7 @@ static const char help[] =
 	"  -n, --runs RUNS  how many (default 2)\n"
 	"  --vary LIST      what changes from run to run, separated by commas, or none: load (busy\n"
 	"                   processes), time (a later start), cpu (the processor), nice; with\n"
-	"                   --workdir-as also directory (a copy of another name), environment (HOME, USER,\n"
+	"                   --workdir-as also directory (each run in a copy of it), environment (HOME, USER,\n"
 	"                   PWD, ...) and user (run by root: a fresh one in every second run)\n"
 	"  --keep DIR       where all traces stay; default: only two that differ stay\n"
 	"  --report FILE    write a JSON report (- for standard output)\n"
@@ -32,8 +32,7 @@ static const char help[] =
 	"\n"
 	"Other options are handed to `sworn record`, whose --schedule is seeded here and whose --seed is a fresh\n"
 	"one that is the same for all runs. What COMMAND prints is in the traces; it reads from standard input if\n"
-	"that is a file. Without --workdir-as it finds what the run before left in the directory; with\n"
-	"it each run works in a copy.\n"
+	"that is a file. Without copies it finds what the run before left in the directory.\n"
 	"\n"
 	"Exit codes: 0 identical; 1 different; 2 usage; 3 could not tell: a run could not be recorded;\n"
 	"5 a trace is damaged.\n";
@@ -114,10 +113,12 @@ static int parse_own(struct twin_options *options, char **words, int *index, int
 		options->report = value;
 		return *value ? 0 : usage("no FILE behind --report", "");
 	}
-	if ((value = value_of("--vary", words, index, count)))
+	if ((value = value_of("--vary", words, index, count))) {
+		options->vary_given = true;
 		return parse_vary(value, &options->vary) == 0
 			       ? 0
 			       : usage("--vary has an unknown name: ", value);
+	}
 	if (value_of("-o", words, index, count) || value_of("--store", words, index, count))
 		return usage("the traces go where --keep says, not to ", words[*index]);
 	return -1;
@@ -162,6 +163,8 @@ static int parse(int argc, char **argv, struct twin_options *options)
 		note_record(options, argv, i, count);
 		options->record[kept++] = argv[i];
 	}
+	if (!options->workdir && options->vary_given && (options->vary & VARY_INPUTS))
+		return usage("directory, environment and user vary only with --workdir-as", "");
 	if (!options->workdir)
 		options->vary &= ~(unsigned int)VARY_INPUTS;
 	return 0;

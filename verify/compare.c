@@ -120,6 +120,20 @@ static void leave_parts(struct compare *compare)
 		compare->found->difference = behind;
 }
 
+/* What a trace says it took for granted about the subject's path. */
+static void find_assumption(struct compare *compare)
+{
+	struct comparison *found = compare->found;
+	const char *path = strchr(found->subject, '/');
+	for (int side = 0; side < 2 && path; side++) {
+		const struct trace_summary *summary = reader_summary(compare->readers[side]);
+		for (const char *const *text = summary ? summary->assumptions : NULL; text && *text;
+		     text++)
+			if (strstr(*text, path))
+				snprintf(found->assumption, sizeof(found->assumption), "%s", *text);
+	}
+}
+
 static void conclude(struct compare *compare)
 {
 	struct comparison *found = compare->found;
@@ -145,6 +159,7 @@ static void conclude(struct compare *compare)
 	}
 	leave_parts(compare);
 	found->origin = origin_of(&suspects, &found->difference, found->subject);
+	find_assumption(compare);
 }
 
 /* One trace ends where the other goes on: what the reader found whole must be one of a crashed recorder. */
@@ -192,6 +207,8 @@ int compare_traces(struct reader *a, struct reader *b, const struct compare_opti
 	r = check(&compare, 0);
 	if (r == 0)
 		r = check(&compare, 1);
+	ret_comparison->seeded = reader_info(a)->schedule_seeded;
+	ret_comparison->virtual_clock = reader_info(a)->clock_virtual;
 	if (r < 0 || infos_differ(ret_comparison, reader_info(a), reader_info(b), options))
 		return r;
 	compare.track = track_new();

@@ -23,6 +23,7 @@ struct comparison {
 	uint64_t units;	 /* of the first trace */
 	uint32_t status; /* of the first: how its command ended, as wait(2) reports it */
 	uint8_t state[DIGEST_BYTES]; /* of the first: final state hash */
+	bool seeded, virtual_clock;  /* how the first was recorded */
 	int bad;		     /* on failure: which trace it was, 0 or 1 */
 	char reason[256];	     /* on failure: what the check said, may be empty */
 	bool in_head;		     /* the difference is in what was recorded, not in an event */
@@ -30,6 +31,7 @@ struct comparison {
 	enum origin origin;	     /* where the difference came from */
 	char call[64];		     /* name of the call, or of the kind of event */
 	char subject[ORIGIN_SUBJECT_BYTES]; /* what it was about, may be empty */
+	char assumption[256]; /* what one of the traces says of that in its assumptions, may be empty */
 	struct difference difference;
 	char lines[2][DESCRIPTION_BYTES]; /* the two events; empty where a trace has ended */
 	char previous[COMPARE_PREVIOUS][DESCRIPTION_BYTES]; /* the events before, oldest first */

@@ -1,9 +1,11 @@
 #include "origin.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "../traces/syscall.h"
 #include "image.h"
@@ -13,9 +15,9 @@ static const struct {
 } origins[] = {
 	[ORIGIN_NONE] = { "none", "nothing" },
 	[ORIGIN_COMMAND] = { "command", "the traces are of different recordings" },
-	[ORIGIN_ORDER] = { "order", "which thread ran when; record with --schedule seeded" },
-	[ORIGIN_CLOCK] = { "clock", "a clock was read or waited for; record with --clock virtual" },
-	[ORIGIN_RANDOM] = { "random", "random bytes; record with the same --seed" },
+	[ORIGIN_ORDER] = { "order", "which thread ran when" },
+	[ORIGIN_CLOCK] = { "clock", "a clock was read or waited for" },
+	[ORIGIN_RANDOM] = { "random", "random bytes that do not come from the seed" },
 	[ORIGIN_LAYOUT] = { "layout", "where memory lies; limits and address randomisation decide it" },
 	[ORIGIN_ARGUMENTS] = { "arguments", "a program was given other arguments" },
 	[ORIGIN_ENVIRONMENT] = { "environment",
@@ -50,65 +52,63 @@ const char *origin_text(enum origin origin)
 }
 
 /* Calls whose results come from one place whatever they are given, where the syscall table's families do not say it. */
-static const struct {
-	const char *name;
+struct known {
+	uint32_t nr;
 	enum origin origin;
-} by_name[] = {
-	{ "nanosleep", ORIGIN_CLOCK },
-	{ "clock_nanosleep", ORIGIN_CLOCK },
-	{ "getitimer", ORIGIN_CLOCK },
-	{ "setitimer", ORIGIN_CLOCK },
-	{ "alarm", ORIGIN_CLOCK },
-	{ "timer_gettime", ORIGIN_CLOCK },
-	{ "timer_settime", ORIGIN_CLOCK },
-	{ "timer_getoverrun", ORIGIN_CLOCK },
-	{ "timerfd_gettime", ORIGIN_CLOCK },
-	{ "timerfd_settime", ORIGIN_CLOCK },
-	{ "times", ORIGIN_CLOCK },
-	{ "getrusage", ORIGIN_CLOCK },
-	{ "adjtimex", ORIGIN_CLOCK },
-	{ "clock_adjtime", ORIGIN_CLOCK },
-	{ "getuid", ORIGIN_USER },
-	{ "geteuid", ORIGIN_USER },
-	{ "getgid", ORIGIN_USER },
-	{ "getegid", ORIGIN_USER },
-	{ "getresuid", ORIGIN_USER },
-	{ "getresgid", ORIGIN_USER },
-	{ "getgroups", ORIGIN_USER },
-	{ "capget", ORIGIN_USER },
-	{ "umask", ORIGIN_USER },
-	{ "getpgrp", ORIGIN_PROCESS },
-	{ "getpgid", ORIGIN_PROCESS },
-	{ "getsid", ORIGIN_PROCESS },
-	{ "set_tid_address", ORIGIN_PROCESS },
-	{ "uname", ORIGIN_HOST },
-	{ "sysinfo", ORIGIN_HOST },
-	{ "getrlimit", ORIGIN_HOST },
-	{ "prlimit64", ORIGIN_HOST },
-	{ "statfs", ORIGIN_HOST },
-	{ "fstatfs", ORIGIN_HOST },
-	{ "getpriority", ORIGIN_HOST },
-	{ "futex", ORIGIN_ORDER },
-	{ "wait4", ORIGIN_ORDER },
-	{ "waitid", ORIGIN_ORDER },
-	{ "poll", ORIGIN_ORDER },
-	{ "ppoll", ORIGIN_ORDER },
-	{ "select", ORIGIN_ORDER },
-	{ "pselect6", ORIGIN_ORDER },
-	{ "epoll_wait", ORIGIN_ORDER },
-	{ "epoll_pwait", ORIGIN_ORDER },
-	{ "getcwd", ORIGIN_ENVIRONMENT },
+};
+static const struct known by_number[] = {
+	{ SYS_nanosleep, ORIGIN_CLOCK },
+	{ SYS_clock_nanosleep, ORIGIN_CLOCK },
+	{ SYS_getitimer, ORIGIN_CLOCK },
+	{ SYS_setitimer, ORIGIN_CLOCK },
+	{ SYS_alarm, ORIGIN_CLOCK },
+	{ SYS_timer_gettime, ORIGIN_CLOCK },
+	{ SYS_timer_settime, ORIGIN_CLOCK },
+	{ SYS_timer_getoverrun, ORIGIN_CLOCK },
+	{ SYS_timerfd_gettime, ORIGIN_CLOCK },
+	{ SYS_timerfd_settime, ORIGIN_CLOCK },
+	{ SYS_times, ORIGIN_CLOCK },
+	{ SYS_getrusage, ORIGIN_CLOCK },
+	{ SYS_adjtimex, ORIGIN_CLOCK },
+	{ SYS_clock_adjtime, ORIGIN_CLOCK },
+	{ SYS_getuid, ORIGIN_USER },
+	{ SYS_geteuid, ORIGIN_USER },
+	{ SYS_getgid, ORIGIN_USER },
+	{ SYS_getegid, ORIGIN_USER },
+	{ SYS_getresuid, ORIGIN_USER },
+	{ SYS_getresgid, ORIGIN_USER },
+	{ SYS_getgroups, ORIGIN_USER },
+	{ SYS_capget, ORIGIN_USER },
+	{ SYS_umask, ORIGIN_USER },
+	{ SYS_getpgrp, ORIGIN_PROCESS },
+	{ SYS_getpgid, ORIGIN_PROCESS },
+	{ SYS_getsid, ORIGIN_PROCESS },
+	{ SYS_set_tid_address, ORIGIN_PROCESS },
+	{ SYS_uname, ORIGIN_HOST },
+	{ SYS_sysinfo, ORIGIN_HOST },
+	{ SYS_getrlimit, ORIGIN_HOST },
+	{ SYS_prlimit64, ORIGIN_HOST },
+	{ SYS_statfs, ORIGIN_HOST },
+	{ SYS_fstatfs, ORIGIN_HOST },
+	{ SYS_getpriority, ORIGIN_HOST },
+	{ SYS_futex, ORIGIN_ORDER },
+	{ SYS_wait4, ORIGIN_ORDER },
+	{ SYS_waitid, ORIGIN_ORDER },
+	{ SYS_poll, ORIGIN_ORDER },
+	{ SYS_ppoll, ORIGIN_ORDER },
+	{ SYS_select, ORIGIN_ORDER },
+	{ SYS_pselect6, ORIGIN_ORDER },
+	{ SYS_epoll_wait, ORIGIN_ORDER },
+	{ SYS_epoll_pwait, ORIGIN_ORDER },
+	{ SYS_getcwd, ORIGIN_ENVIRONMENT },
 };
 
 /* The same for calls about a file, whose place counts first. */
-static const struct {
-	const char *name;
-	enum origin origin;
-} by_file[] = {
-	{ "stat", ORIGIN_METADATA },	  { "fstat", ORIGIN_METADATA },
-	{ "lstat", ORIGIN_METADATA },	  { "newfstatat", ORIGIN_METADATA },
-	{ "statx", ORIGIN_METADATA },	  { "name_to_handle_at", ORIGIN_METADATA },
-	{ "getdents", ORIGIN_DIRECTORY }, { "getdents64", ORIGIN_DIRECTORY },
+static const struct known by_file[] = {
+	{ SYS_stat, ORIGIN_METADATA },	    { SYS_fstat, ORIGIN_METADATA },
+	{ SYS_lstat, ORIGIN_METADATA },	    { SYS_newfstatat, ORIGIN_METADATA },
+	{ SYS_statx, ORIGIN_METADATA },	    { SYS_name_to_handle_at, ORIGIN_METADATA },
+	{ SYS_getdents, ORIGIN_DIRECTORY }, { SYS_getdents64, ORIGIN_DIRECTORY },
 };
 #define COUNT(table) (sizeof(table) / sizeof(table[0]))
 
@@ -136,9 +136,9 @@ static const struct member statx_members[] = {
 };
 
 /* The member of a struct stat or statx that the byte is in, or NULL. */
-static const struct member *member_at(const struct row *row, size_t offset)
+static const struct member *member_at(uint32_t nr, size_t offset)
 {
-	bool extended = strcmp(row->name, "statx") == 0;
+	bool extended = nr == SYS_statx;
 	const struct member *members = extended ? statx_members : stat_members;
 	size_t count = extended ? COUNT(statx_members) : COUNT(stat_members);
 	for (size_t i = 0; i < count; i++)
@@ -219,6 +219,15 @@ static void copy_printable(char *to, const char *from)
 	to[used] = '\0';
 }
 
+/* One of both was not allowed to. */
+static bool rights_differ(const struct suspects *suspects, const struct difference *difference)
+{
+	int64_t a = suspects->events[0]->result, b = suspects->events[1]->result;
+	bool refused[2] = { a == -EACCES || a == -EPERM, b == -EACCES || b == -EPERM };
+	return difference->field == FIELD_RESULT && suspects->events[0]->kind == EVENT_CALL &&
+	       refused[0] != refused[1];
+}
+
 static enum origin by_call(const struct suspects *suspects, struct difference *difference, char *subject)
 {
 	const struct event *event = suspects->events[0];
@@ -228,16 +237,16 @@ static enum origin by_call(const struct suspects *suspects, struct difference *d
 	const struct member *member;
 	if (!row)
 		return ORIGIN_CALL;
-	for (size_t i = 0; i < COUNT(by_name); i++)
-		if (!strcmp(by_name[i].name, row->name))
-			return by_name[i].origin;
+	for (size_t i = 0; i < COUNT(by_number); i++)
+		if (by_number[i].nr == event->nr)
+			return by_number[i].origin;
 	for (size_t i = 0; i < COUNT(by_file); i++) {
-		if (strcmp(by_file[i].name, row->name))
+		if (by_file[i].nr != event->nr)
 			continue;
 		place = place == ORIGIN_PROC && difference->field == FIELD_RESULT ? place
 										  : by_file[i].origin;
 		member = place == ORIGIN_METADATA && difference->field == FIELD_BYTES
-				 ? member_at(row, difference->offset)
+				 ? member_at(event->nr, difference->offset)
 				 : NULL;
 		if (!member)
 			break;
@@ -246,7 +255,7 @@ static enum origin by_call(const struct suspects *suspects, struct difference *d
 	}
 	if (about)
 		copy_printable(subject, about);
-	return place;
+	return rights_differ(suspects, difference) ? ORIGIN_USER : place;
 }
 
 static enum origin by_family(const struct suspects *suspects, struct difference *difference, char *subject)

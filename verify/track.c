@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "../traces/syscall.h"
 
@@ -195,9 +196,11 @@ static int note_call(struct track *track, const struct event *event)
 		return -ENOMEM;
 	if (event->mappings_count > 0)
 		return note_regions(track, thread->unit, event);
-	if (!strncmp(row->name, "pipe", 4) || !strcmp(row->name, "socketpair"))
-		return note_pair(thread->files, event, row->name[0] == 'p' ? "pipe" : "socket");
-	if (!strcmp(row->name, "close"))
+	if (event->nr == SYS_pipe || event->nr == SYS_pipe2)
+		return note_pair(thread->files, event, "pipe");
+	if (event->nr == SYS_socketpair)
+		return note_pair(thread->files, event, "socket");
+	if (event->nr == SYS_close)
 		return name_descriptor(thread->files, (int64_t)event->args[0], NULL);
 	if (row->result != RESULT_FD)
 		return 0;

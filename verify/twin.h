@@ -33,6 +33,7 @@ const char *vary_name(unsigned int index);
 
 struct twin_options {
 	unsigned int runs, vary;
+	bool vary_given;
 	const char *keep, *report;  /* as given, or NULL */
 	const char *seed, *workdir; /* as given to record, or NULL */
 	const char **record;	    /* owned: options handed to record, NULL-terminated */

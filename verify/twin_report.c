@@ -108,6 +108,18 @@ static void print_runs(FILE *out, const struct twin *twin)
 	}
 }
 
+/* How this source can be taken away, or NULL. */
+static const char *advice(const struct comparison *found)
+{
+	if (found->origin == ORIGIN_ORDER && !found->seeded)
+		return "record with --schedule seeded";
+	if (found->origin == ORIGIN_CLOCK && !found->virtual_clock)
+		return "record with --clock virtual";
+	if (found->origin == ORIGIN_USER)
+		return "--vary without user leaves the user as it is";
+	return NULL;
+}
+
 static void print_difference(FILE *out, const struct twin *twin)
 {
 	const struct comparison *found = &twin->found;
@@ -123,6 +135,8 @@ static void print_difference(FILE *out, const struct twin *twin)
 	fprintf(out, "    source    %s: %s\n", origin_name(found->origin), origin_text(found->origin));
 	if (found->subject[0])
 		fprintf(out, "    about     %s\n", found->subject);
+	if (found->assumption[0])
+		fprintf(out, "    assumed   %s\n", found->assumption);
 	fprintf(out, "    where     %s\n", found->difference.where);
 	for (int side = 0; side < 2; side++)
 		fprintf(out, "    run %-5u %s\n", numbers[side], found->difference.values[side]);
@@ -136,6 +150,8 @@ static void print_difference(FILE *out, const struct twin *twin)
 		fprintf(out, "    %s\n", found->previous[i]);
 	print_runs(out, twin);
 	fprintf(out, "  traces    %s %s\n", first->trace, other->trace);
+	if (advice(found))
+		fprintf(out, "  next: %s\n", advice(found));
 	fputs("  next: diff <(sworn verify --list ", out);
 	print_quoted(out, first->trace);
 	fputs(" 2>/dev/null) <(sworn verify --list ", out);
@@ -244,6 +260,7 @@ static void report_difference(struct json *json, const struct twin *twin)
 	json_close(json, ']');
 	json_text(json, "source", origin_name(found->origin));
 	json_text(json, "subject", found->subject[0] ? found->subject : NULL);
+	json_text(json, "assumption", found->assumption[0] ? found->assumption : NULL);
 	json_uint(json, "event", found->events);
 	json_uint(json, "unit", found->unit);
 	json_uint(json, "thread", found->thread);

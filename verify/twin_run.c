@@ -216,7 +216,7 @@ static int prepare_place(const struct twin *twin, struct run *run)
 	snprintf(run->trace, sizeof(run->trace), "%.*s/run.sworn", PATH_MAX - 16, place);
 	if (mkdir(place, 0700) < 0)
 		return -errno;
-	if (twin->options.workdir)
+	if (twin->options.vary & VARY_DIRECTORY)
 		r = copy_directory(run, place);
 	snprintf(owner, sizeof(owner), "%u:%u", run->user, run->user);
 	return r == 0 && run->user ? run_tool(give) : r;

@@ -46,7 +46,7 @@ with open(sys.argv[1]) as file:
     r = json.load(file)
 KEYS = {"": "schema kind tool argv seed runs events units exit state_hash verdict code checked difference",
         "checked": "events of pairs reason",
-        "difference": "runs source subject event unit thread call where values events previous"}
+        "difference": "runs source subject assumption event unit thread call where values events previous"}
 RUN = "run trace recorded code varied busy nice user directory cpu start events"
 for name, keys in KEYS.items():
     found = r if name == "" else r[name]
@@ -141,7 +141,7 @@ says missing '^could not tell: run 1 of 2 was not recorded: .*not found'
 report missing 'r["verdict"] == "could not tell" and r["code"] == 3 and "not found" in r["checked"]["reason"] and r["exit"] is None'
 echo text > plain && twin plain 3 --vary none -- ./plain
 nothing_left missing
-for arguments in '' '--' 'true' '-n 1 -- true' '-n x -- true' '-n 2000 -- true' '--vary moon -- true' '-o t.sworn -- true' \
+for arguments in '' '--' 'true' '-n 1 -- true' '-n x -- true' '-n 2000 -- true' '--vary moon -- true' '--vary user -- true' '-o t.sworn -- true' \
 	'--store s -- true' '--keep' '--no-such-option -- true' '--seed'; do
 	status=0
 	# shellcheck disable=SC2086 # words
@@ -154,15 +154,18 @@ sworn twin --report no/such/report -- touch ran > "$LOG/unwritable" 2>&1
 nothing_left usage
 
 # A signal in the middle: the guest, the recorder, the busy processes and the files are gone.
+spinner=spin$$ # no other run of this test has the name
+cp /bin/sh "$spinner"
 for signal in INT TERM; do
 	rm -f started
 	env --default-signal=INT timeout -s KILL 100 "$SWORN" twin --report ended.json -- \
-		sh -c 'test -e started && exec sleep 1234.5; : > started' > "$LOG/ended.out" 2>&1 &
+		sh -c 'test -e started && exec "./$0" -c "while :; do :; done"; : > started' "$spinner" > "$LOG/ended.out" 2>&1 &
 	outer=$!
-	for _ in $(seq 1000); do
-		pid=$(pgrep -P "$outer" -x sworn) && pgrep -f -x 'sleep 1234.5' > /dev/null && break
+	for _ in $(seq 400); do
+		pid=$(pgrep -P "$outer" -x sworn) && kill -0 "$pid" && pgrep -x "$spinner" > /dev/null && break
 		sleep 0.05
 	done
+	[ "$pid" ] || { fail "$signal" "it ended by itself: $(head -n 5 "$LOG/ended.out")" && continue; }
 	children=$(pgrep -P "$pid" | tr '\n' ' ')
 	kill -$signal "$pid"
 	wait "$outer" 2> /dev/null
@@ -171,7 +174,7 @@ for signal in INT TERM; do
 	for child in $children; do
 		[ -e "/proc/$child" ] && fail "$signal" "process $child is left: $(tr '\0' ' ' < "/proc/$child/cmdline")"
 	done
-	pgrep -f -x 'sleep 1234.5' > /dev/null && fail "$signal" "the command is left"
+	pgrep -x "$spinner" > /dev/null && fail "$signal" "the command is left"
 	[ "$(wc -w <<< "$children")" -gt 1 ] && pass || fail "$signal" "there was no load: $children"
 	nothing_left "$signal"
 	python3 -c 'import json; r = json.load(open("ended.json")); assert r["verdict"] == "could not tell" and r["code"] == 3' ||

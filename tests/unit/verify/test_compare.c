@@ -1,6 +1,7 @@
 #include "tests/unit/traces/sample.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -495,6 +496,44 @@ static void a_checkpoint_names_the_page_and_what_it_holds(void **state)
 	assert_string_equal(found.difference.values[1], "untouched");
 }
 
+static void a_call_that_only_one_was_allowed_is_a_matter_of_rights(void **state)
+{
+	struct event calls[2] = { opened("first, the file"), opened("first, the file") };
+	(void)state;
+	calls[1].result = -EACCES;
+	assert_origin(&nothing, &calls[0], &calls[1], ORIGIN_USER);
+	assert_string_equal(found.subject, "first, the file");
+	assert_string_equal(found.assumption, "");
+	calls[1].result = -ENOENT;
+	assert_origin(&nothing, &calls[0], &calls[1], ORIGIN_FILE);
+}
+
+static void an_assumption_about_the_path_is_quoted(void **state)
+{
+	struct event calls[2] = { opened("/proc/x"), opened("/proc/x") };
+	struct trace_summary summary = sample_summary;
+	const char *const assumptions[] = { "another", "/proc/x is read as the host has it", NULL };
+	const char *const paths[] = { "a.sworn", "b.sworn" };
+	(void)state;
+	summary.assumptions = assumptions;
+	calls[1].result = -ENOENT;
+	for (int i = 0; i < 2; i++) {
+		struct event end = { .kind = EVENT_END };
+		struct writer *writer;
+		char *name;
+		assert_int_equal(writer_open(paths[i], -1, &sample_info, &writer), 0);
+		assert_int_equal(writer_event(writer, &calls[i]), 0);
+		assert_int_equal(writer_event(writer, &end), 0);
+		assert_int_equal(writer_close(writer, &summary, &name), 0);
+		free(name);
+	}
+	assert_int_equal(compare_files("a.sworn", "b.sworn", false), 0);
+	assert_int_equal(found.origin, ORIGIN_PROC);
+	assert_string_equal(found.assumption, assumptions[1]);
+	assert_true(found.virtual_clock);
+	assert_false(found.seeded);
+}
+
 static void every_origin_has_a_word_and_a_sentence(void **state)
 {
 	(void)state;
@@ -524,6 +563,8 @@ int main(void)
 		cmocka_unit_test(what_a_program_was_started_with_is_named),
 		cmocka_unit_test(mapped_files_and_addresses_are_named),
 		cmocka_unit_test(a_checkpoint_names_the_page_and_what_it_holds),
+		cmocka_unit_test(a_call_that_only_one_was_allowed_is_a_matter_of_rights),
+		cmocka_unit_test(an_assumption_about_the_path_is_quoted),
 		cmocka_unit_test(every_origin_has_a_word_and_a_sentence),
 	};
 	return cmocka_run_group_tests(tests, sample_directory, sample_directory_remove);
