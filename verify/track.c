@@ -185,13 +185,21 @@ static int note_regions(struct track *track, uint32_t unit, const struct event *
 	return 0;
 }
 
+/* Whether a call changes what is followed here. */
+static bool is_followed(const struct event *event, const struct row *row)
+{
+	return event->mappings_count > 0 || row->result == RESULT_FD || event->nr == SYS_close ||
+	       event->nr == SYS_pipe || event->nr == SYS_pipe2 || event->nr == SYS_socketpair;
+}
+
 static int note_call(struct track *track, const struct event *event)
 {
 	const struct row *row = syscall_resolve(event->nr, event->args);
-	struct tracked *thread = row && event->result >= 0 ? take(track, event->thread) : NULL;
+	struct tracked *thread;
 	const char *name;
-	if (!row || event->result < 0)
+	if (!row || event->result < 0 || !is_followed(event, row))
 		return 0;
+	thread = take(track, event->thread);
 	if (!thread)
 		return -ENOMEM;
 	if (event->mappings_count > 0)
@@ -202,8 +210,6 @@ static int note_call(struct track *track, const struct event *event)
 		return note_pair(thread->files, event, "socket");
 	if (event->nr == SYS_close)
 		return name_descriptor(thread->files, (int64_t)event->args[0], NULL);
-	if (row->result != RESULT_FD)
-		return 0;
 	name = event_path(event);
 	if (!name && row->args[0].kind == ARG_FD)
 		name = named(thread->files, (int64_t)(int32_t)event->args[0]);

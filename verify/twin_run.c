@@ -464,8 +464,10 @@ void twin_record(struct twin *twin, struct run *run)
 	argv = run->code == 0 ? record_argv(twin, run) : NULL;
 	if (!argv) {
 		run->code = run->code ? run->code : -ENOMEM;
-		snprintf(run->reason, sizeof(run->reason),
-			 "no place for it could be made below %.200s", twin->scratch);
+		snprintf(run->reason, sizeof(run->reason), "%s below %.200s: %s",
+			 run->directory[0] ? "the directory could not be copied to a place"
+					   : "no place for it could be made",
+			 twin->scratch, strerror(-run->code));
 		return;
 	}
 	if (is_asked(twin)) {

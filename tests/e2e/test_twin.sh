@@ -116,6 +116,12 @@ sworn twin --vary none -- /bin/true > "$LOG/plain.out" 2> "$LOG/plain.err" || fa
 sworn twin --vary none --report - -- /bin/true 2> "$LOG/dash.err" | python3 -c 'import json, sys; json.load(sys.stdin)' ||
 	fail dash "--report - is no JSON"
 
+# Threads and processes: the seed alone decides their order.
+for guest in race many_threads mutex_cond many_processes; do
+	twin "seeded_$guest" 0 "${CALM[@]}" -n 3 -- "$GUESTS/$guest"
+	nothing_left "seeded_$guest"
+done
+
 # Sources of differences.
 twin clock 1 --vary none --clock real -- date
 differs clock clock ''
