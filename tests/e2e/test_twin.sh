@@ -117,8 +117,8 @@ sworn twin --vary none --report - -- /bin/true 2> "$LOG/dash.err" | python3 -c '
 	fail dash "--report - is no JSON"
 
 # Threads and processes: the seed alone decides their order.
-for guest in race many_threads mutex_cond many_processes; do
-	twin "seeded_$guest" 0 "${CALM[@]}" -n 3 -- "$GUESTS/$guest"
+for guest in race many_threads many_processes; do
+	twin "seeded_$guest" 0 "${CALM[@]}" -- "$GUESTS/$guest"
 	nothing_left "seeded_$guest"
 done
 
