@@ -142,7 +142,9 @@ static int cut_here(struct recorder *rec, struct thread *thread)
 
 	thread->registers.orig_rax = (uint64_t)-1;
 	own->position = (struct position){ .kind = TURN_STATE, .registers = thread->registers };
-	r = record_state(rec, thread, &request, own->position.state);
+	r = own->deliver ? 0 : dirty_start(thread, false);
+	if (r == 0)
+		r = record_state(rec, thread, &request, own->position.state);
 	if (r < 0)
 		return r;
 	own->cut = true;

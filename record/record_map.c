@@ -93,6 +93,7 @@ static int map_file(struct recorder *rec, struct thread *thread, struct mapping 
 static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t result,
 		       struct mapping *mapping)
 {
+	struct space *space = thread->process->space;
 	const uint64_t *args = thread->call.args;
 	uint32_t flags = (uint32_t)args[3];
 	int r = 0;
@@ -111,7 +112,8 @@ static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t res
 		mapping->length = mapping->end - mapping->start;
 	}
 	if (r == 0)
-		r = mapping_insert(&thread->process->space->table, mapping);
+		r = mapping_insert(&space->table, mapping);
+	dirty_cover(space->dirty, &space->table, mapping->start, mapping->end);
 	return r < 0 ? r : record_text(rec, thread, mapping, true);
 }
 

@@ -72,12 +72,15 @@ int record_answer(struct recorder *rec, struct thread *thread, int64_t result)
 
 static int take_interval(struct recorder *rec, struct thread *thread)
 {
+	int r;
+
 	if (!rec->checkpoint_interval || thread->record->in_call || thread->record->no_event ||
 	    thread->stand != STAND_BOUNDARY || writer_events(rec->writer) < rec->next_checkpoint ||
 	    thread->record->exiting)
 		return 0;
 	rec->next_checkpoint = writer_events(rec->writer) + rec->checkpoint_interval;
-	return record_checkpoint(rec, thread, CHECKPOINT_INTERVAL);
+	r = thread->record->deliver ? 0 : dirty_start(thread, false);
+	return r < 0 ? r : record_checkpoint(rec, thread, CHECKPOINT_INTERVAL);
 }
 
 /* While it listens nobody can read its registers, and it may die from there. */
@@ -142,6 +145,10 @@ int recorder_take(struct recorder *rec, struct thread *thread, int status)
 	uint32_t number = thread->number;
 	int r = take_stop(rec, thread, status);
 
+	if (r >= 0) {
+		thread = guest_by_number(&rec->guests, number);
+		r = thread && thread->run == RUN_STOPPED ? take_interval(rec, thread) : 0;
+	}
 	if (r == SWORN_EGONE) {
 		/* The thread got SIGKILL while it was handled; its exit stop comes next. */
 		thread = guest_by_number(&rec->guests, number);
@@ -149,8 +156,5 @@ int recorder_take(struct recorder *rec, struct thread *thread, int status)
 			thread->run = RUN_KERNEL;
 		return 0;
 	}
-	if (r < 0)
-		return r;
-	thread = guest_by_number(&rec->guests, number);
-	return thread && thread->run == RUN_STOPPED ? take_interval(rec, thread) : 0;
+	return r;
 }

@@ -157,7 +157,10 @@ int replay_checkpoint(struct replayer *rep, struct thread *thread)
 	if (event->checkpoint.unit != process->unit->number)
 		return SWORN_EFORMAT;
 	thread->unplaced = event->flags & CHECKPOINT_UNPLACED;
-	r = guest_state(&rep->guests, thread, &request, hash);
+	if (event->checkpoint.reason == CHECKPOINT_INTERVAL && thread->stand == STAND_BOUNDARY)
+		r = dirty_start(thread, true);
+	if (r == 0)
+		r = guest_state(&rep->guests, thread, &request, hash);
 	if (r == 0)
 		r = compare(rep, thread, hash, &tags);
 	tags_release(&tags);

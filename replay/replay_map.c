@@ -131,6 +131,7 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
 	const struct mapping *m = event->mappings;
+	struct space *space = thread->process->space;
 	const uint64_t *args = thread->call.args;
 	int r;
 
@@ -140,7 +141,10 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 					    m->prot != guest_protection(thread->process, args[2])))
 		return SWORN_EREFUSED;
 	r = replay_place(rep, thread, m);
-	return r < 0 ? r : mapping_insert(&thread->process->space->table, m);
+	if (r == 0)
+		r = mapping_insert(&space->table, m);
+	dirty_cover(space->dirty, &space->table, m->start, m->end);
+	return r;
 }
 
 static int play_brk(struct replayer *rep, struct thread *thread)

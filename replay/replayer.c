@@ -246,6 +246,9 @@ int replay_turn(struct replayer *rep, struct thread *thread)
 	if (!thread || !event->registers || thread->stand != STAND_BOUNDARY)
 		return SWORN_EFORMAT;
 	if (event->turn.end == TURN_STATE) {
+		r = dirty_start(thread, true);
+		if (r < 0)
+			return r;
 		r = seek_reach(&rep->guests, thread, event->registers, event->turn.state, &status);
 		return r == 1 ? describe_stop(rep, thread, status) : r;
 	}

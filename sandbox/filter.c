@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "dirty.h"
 #include "domain.h"
 
 #define ABI_X32 0x40000000U
@@ -203,11 +204,21 @@ static void check_creation(struct filter *filter, uint32_t call, unsigned flags)
 	jump(filter, BPF_JSET, O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), TRACE, ALLOW);
 }
 
+/* Userfaultfd descriptors of this kind alone: guests that jump here get one which they cannot use. Leaves the call number
+ * in the accumulator if it is another call. */
+static void check_userfaultfd(struct filter *filter)
+{
+	jump(filter, BPF_JEQ, SYS_userfaultfd, NEXT, AFTER_TWO);
+	load(filter, offsetof(struct seccomp_data, args[0]));
+	jump(filter, BPF_JEQ, DIRTY_FLAGS, ALLOW, TRACE);
+}
+
 void filter_recording(struct filter *ret)
 {
 	check_abi(ret);
 	check_page(ret);
 	list(ret, recording_calls, sizeof(recording_calls) / sizeof(recording_calls[0]), ALLOW);
+	check_userfaultfd(ret);
 	finish(ret);
 }
 
@@ -216,6 +227,7 @@ void filter_replay(struct filter *ret)
 	check_abi(ret);
 	check_page(ret);
 	list(ret, replay_calls, sizeof(replay_calls) / sizeof(replay_calls[0]), ALLOW);
+	check_userfaultfd(ret);
 	jump(ret, BPF_JEQ, SYS_clone, NEXT, TRACE);
 	check_clone(ret, KILL);
 	finish(ret);

@@ -35,6 +35,7 @@ static void space_release(struct space *space)
 		return;
 	if (space->mem_fd >= 0)
 		close(space->mem_fd);
+	dirty_release(space->dirty);
 	mapping_release(&space->table);
 	free(space);
 }
@@ -397,6 +398,9 @@ int guest_enter_call(struct thread *thread)
 	thread->stand = STAND_ENTRY;
 	thread->in_cursor_range = 0;
 	thread->in_cursor_offset = 0;
+	if (call->nr == SYS_mremap)
+		dirty_uncover(thread->process->space->dirty, &thread->process->space->table,
+			      args[0], args[0] + args[1]);
 	if (!call->row)
 		return 0;
 	if (call->row->treatment == TREAT_SPECIAL && call->row->family == FAMILY_SIGNAL &&
@@ -501,6 +505,22 @@ static int by_number(const void *a, const void *b)
 	return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
+/* Devices write to memory for a call in flight without the kernel knowing (open(2), O_DIRECT). */
+static void forget_in_flight(const struct guests *guests, const struct space *space)
+{
+	for (const struct thread *t = guests->first; t; t = t->next) {
+		const struct range_list *entry = &t->call.entry;
+
+		if (t->process->space != space || t->stand != STAND_ENTRY)
+			continue;
+		for (size_t i = 0; i < entry->count; i++) {
+			if (entry->ranges[i].direction == DIRECTION_OUT)
+				dirty_forget(space->dirty, entry->ranges[i].address,
+					     entry->ranges[i].address + entry->ranges[i].length);
+		}
+	}
+}
+
 int guest_state(const struct guests *guests, struct thread *thread,
 		const struct state_request *request, uint8_t ret_hash[DIGEST_BYTES])
 {
@@ -519,6 +539,7 @@ int guest_state(const struct guests *guests, struct thread *thread,
 		.signals = signals,
 		.signals_length = signals_bytes(process->signals, signals),
 		.brk = process->space->brk,
+		.dirty = process->space->dirty,
 	};
 	int r = states && vectors ? 0 : -ENOMEM;
 
@@ -530,6 +551,7 @@ int guest_state(const struct guests *guests, struct thread *thread,
 	if (r == 0) {
 		qsort(states, input.threads_count, sizeof(*states), by_number);
 		r = state_hash(&input, request->pages, request->tags, ret_hash);
+		forget_in_flight(guests, process->space);
 	}
 	free(states);
 	free(vectors);

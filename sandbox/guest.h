@@ -10,6 +10,7 @@
 #include "../traces/extent.h"
 #include "arena.h"
 #include "cut.h"
+#include "dirty.h"
 #include "mapping.h"
 #include "seccomp.h"
 #include "signal.h"
@@ -20,7 +21,8 @@ struct space {
 	unsigned int references; /* processes */
 	struct mapping_table table;
 	uint64_t brk_start, brk;
-	int mem_fd;	   /* /proc/TID/mem, -1 until first used */
+	int mem_fd;	     /* /proc/TID/mem, -1 until first used */
+	struct dirty *dirty; /* NULL before dirty_start() */
 	uint32_t floating; /* recorder: thread that lost the CPU at a point without a name, 0 = none */
 };
 

@@ -15,6 +15,7 @@
 #define PAGE_BYTES 4096ULL
 #define KERNEL_HALF (1ULL << 63)
 #define BATCH_PAGES 32
+#define BATCH_SLOTS 512
 #define SCAN_REGIONS 64
 #define ENTRIES_PER_READ 1024
 #define PAGEMAP_BYTES_MAX (1ULL << 44) /* address space read without PAGEMAP_SCAN, per call */
@@ -28,10 +29,13 @@ struct scan_request {
 		category_mask, category_anyof_mask, return_mask;
 };
 #define SCAN_IOCTL _IOWR('f', 16, struct scan_request)
+#define SCAN_WRITTEN (1ULL << 1)
 #define SCAN_FILE (1ULL << 2)
 #define SCAN_PRESENT (1ULL << 3)
 #define SCAN_SWAPPED (1ULL << 4)
 #define SCAN_ZERO (1ULL << 5)
+#define SCAN_PROTECT (1ULL << 0)  /* flags: what is found is no longer `written`, */
+#define SCAN_FOLLOWED (1ULL << 1) /* and fails where the kernel does not follow that */
 
 /* The same, since 6.11. */
 struct area_query {
@@ -49,20 +53,25 @@ struct area_query {
 struct slot {
 	uint64_t address;
 	const struct mapping *mapping;
+	const struct known_page *known; /* not to be read at all */
+	uint8_t *bytes;
 	bool forced; /* to be read by /proc/PID/mem */
 	bool readable;
+	bool followed;
 };
 
 struct walk {
 	const struct page_source *input;
 	page_taker *each;
+	known_taker *each_known; /* instead of `each` */
+	struct dirty *dirty;	 /* with each_known */
 	void *context;
 	int pagemap_fd, mem_fd;
 	bool scan_missing;     /* the kernel has no PAGEMAP_SCAN */
 	bool read_missing;     /* process_vm_readv is not allowed here */
 	uint64_t pagemap_left; /* of PAGEMAP_BYTES_MAX */
-	size_t count;
-	struct slot slots[BATCH_PAGES];
+	size_t count, pages_count;
+	struct slot slots[BATCH_SLOTS];
 	uint8_t pages[BATCH_PAGES][PAGE_BYTES];
 };
 
@@ -128,7 +137,7 @@ static int read_forced(struct walk *walk, size_t first, size_t *ret_next)
 	while (last < walk->count && walk->slots[last].forced &&
 	       walk->slots[last].address == walk->slots[last - 1].address + PAGE_BYTES)
 		last++;
-	n = pread(walk->mem_fd, walk->pages[first], (last - first) * PAGE_BYTES,
+	n = pread(walk->mem_fd, walk->slots[first].bytes, (last - first) * PAGE_BYTES,
 		  (off_t)walk->slots[first].address);
 	if (n > 0)
 		done = (size_t)n / PAGE_BYTES;
@@ -138,23 +147,49 @@ static int read_forced(struct walk *walk, size_t first, size_t *ret_next)
 	return 0;
 }
 
-/* The same for slots that process_vm_readv may read; the one it stops at is left to /proc/PID/mem,
- * which also reads what the guest itself may not. */
+/* Of the slots that were tried, in order and but for those known: the first `done` pages came. Gives the one at which
+ * it ended; /proc/PID/mem is for that, which also reads what the guest itself may not. */
+static size_t mark(struct walk *walk, size_t first, size_t last, size_t done)
+{
+	size_t stop = last;
+
+	for (size_t i = first; i < last; i++) {
+		struct slot *slot = &walk->slots[i];
+
+		if (slot->known)
+			continue;
+		if (done > 0) {
+			slot->readable = true;
+			done--;
+			continue;
+		}
+		slot->forced = walk->read_missing || stop == last;
+		if (stop == last)
+			stop = i;
+	}
+	return stop;
+}
+
+/* The same for slots that process_vm_readv may read. */
 static int read_plain(struct walk *walk, size_t first, size_t *ret_next)
 {
-	struct iovec local = { .iov_base = walk->pages[first] }, remote[BATCH_PAGES];
-	size_t last = first, runs = 0, done = 0;
+	struct iovec local = { .iov_base = walk->slots[first].bytes }, remote[BATCH_PAGES];
+	uint64_t expected = 0;
+	size_t last = first, runs = 0;
 	ssize_t n;
 
 	for (; last < walk->count && !walk->slots[last].forced; last++) {
 		uint64_t address = walk->slots[last].address;
 
-		if (last > first && address == walk->slots[last - 1].address + PAGE_BYTES)
+		if (walk->slots[last].known)
+			continue;
+		if (runs > 0 && address == expected)
 			remote[runs - 1].iov_len += PAGE_BYTES;
 		else
 			remote[runs++] = (struct iovec){ (void *)(uintptr_t)address, PAGE_BYTES };
+		local.iov_len += PAGE_BYTES;
+		expected = address + PAGE_BYTES;
 	}
-	local.iov_len = (last - first) * PAGE_BYTES;
 	n = process_vm_readv(walk->input->pid, &local, 1, remote, runs, 0);
 	if (n < 0 && errno == ESRCH)
 		return SWORN_EGONE;
@@ -162,50 +197,81 @@ static int read_plain(struct walk *walk, size_t first, size_t *ret_next)
 		return -ENOMEM;
 	if (n < 0 && errno != EFAULT)
 		walk->read_missing = true;
-	if (n > 0)
-		done = (size_t)n / PAGE_BYTES;
-	for (size_t i = first; i < first + done; i++)
-		walk->slots[i].readable = true;
-	for (size_t i = first + done; i < last; i++)
-		walk->slots[i].forced = walk->read_missing || i == first + done;
-	*ret_next = first + done;
+	*ret_next = mark(walk, first, last, n > 0 ? (size_t)n / PAGE_BYTES : 0);
 	return 0;
+}
+
+/* Hands a page on that was read or is known. */
+static int take(struct walk *walk, const struct slot *slot)
+{
+	struct known_page known = { .address = slot->address };
+	int counts;
+
+	if (slot->known) {
+		dirty_note(walk->dirty, slot->known);
+		return slot->known->counts ? walk->each_known(walk->context, slot->known) : 0;
+	}
+	counts = page_counts(walk, slot, slot->bytes);
+	if (counts < 0)
+		return counts;
+	if (!walk->each_known)
+		return counts ? walk->each(walk->context, slot->address, slot->bytes) : 0;
+	if (counts)
+		known = known_make(slot->address, slot->bytes, walk->dirty->tagged);
+	if (slot->followed)
+		dirty_note(walk->dirty, &known);
+	return counts ? walk->each_known(walk->context, &known) : 0;
 }
 
 static int batch_flush(struct walk *walk)
 {
-	int r;
+	int r = 0;
 
 	for (size_t i = 0; i < walk->count;) {
+		if (walk->slots[i].known) {
+			i++;
+			continue;
+		}
 		r = walk->slots[i].forced ? read_forced(walk, i, &i) : read_plain(walk, i, &i);
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; i < walk->count; i++) {
-		const struct slot *slot = &walk->slots[i];
-
-		if (!slot->readable)
-			continue;
-		r = page_counts(walk, slot, walk->pages[i]);
-		if (r > 0)
-			r = walk->each(walk->context, slot->address, walk->pages[i]);
-		if (r != 0)
-			return r;
+	for (size_t i = 0; r == 0 && i < walk->count; i++) {
+		if (walk->slots[i].readable || walk->slots[i].known)
+			r = take(walk, &walk->slots[i]);
 	}
-	walk->count = 0;
-	return 0;
+	walk->count = walk->pages_count = 0;
+	return r;
 }
 
-static int batch_add(struct walk *walk, const struct mapping *mapping, uint64_t start, uint64_t end)
+/* Pages of a mapping that the kernel follows, if it does: those not written since need no reading when they are known. */
+struct found_pages {
+	const struct mapping *mapping;
+	uint64_t start, end;
+	bool followed, written;
+};
+
+static int batch_add(struct walk *walk, const struct found_pages *found)
 {
-	bool forced = walk->read_missing || !(mapping->prot & (PROT_READ | PROT_WRITE));
+	bool forced = walk->read_missing || !(found->mapping->prot & (PROT_READ | PROT_WRITE));
 
-	for (; start < end; start += PAGE_BYTES) {
-		int r = walk->count == BATCH_PAGES ? batch_flush(walk) : 0;
+	for (uint64_t at = found->start; at < found->end; at += PAGE_BYTES) {
+		struct slot slot = { .address = at, .mapping = found->mapping, .followed = found->followed };
+		int r = 0;
 
+		if (walk->count == BATCH_SLOTS || walk->pages_count == BATCH_PAGES)
+			r = batch_flush(walk);
 		if (r != 0)
 			return r;
-		walk->slots[walk->count++] = (struct slot){ start, mapping, forced, false };
+		if (found->followed && !found->written)
+			slot.known = dirty_find(walk->dirty, at);
+		if (!slot.known) {
+			slot.forced = forced;
+			slot.bytes = walk->pages[walk->pages_count++];
+			if (walk->dirty)
+				walk->dirty->pages++;
+		}
+		walk->slots[walk->count++] = slot;
 	}
 	return 0;
 }
@@ -213,19 +279,21 @@ static int batch_add(struct walk *walk, const struct mapping *mapping, uint64_t 
 /* One range by PAGEMAP_SCAN, which skips holes of any size. -ENOTTY where the kernel lacks it. */
 static int range_scan(struct walk *walk, const struct mapping *mapping, uint64_t start, uint64_t end)
 {
+	bool followed = dirty_follows(walk->dirty, mapping, start, end);
 	struct scan_region regions[SCAN_REGIONS];
 	uint64_t unwanted = is_shared(mapping)		       ? 0
 			    : mapping->backing == BACKING_ANON ? SCAN_ZERO
 							       : SCAN_FILE | SCAN_ZERO;
 	struct scan_request request = {
 		.size = sizeof(request),
+		.flags = followed ? SCAN_PROTECT | SCAN_FOLLOWED : 0,
 		.end = end,
 		.vec = (uint64_t)(uintptr_t)regions,
 		.vec_len = SCAN_REGIONS,
 		.category_inverted = unwanted,
 		.category_mask = unwanted,
 		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-		.return_mask = SCAN_PRESENT,
+		.return_mask = SCAN_PRESENT | (followed ? SCAN_WRITTEN : 0),
 	};
 
 	while (start < end) {
@@ -235,10 +303,22 @@ static int range_scan(struct walk *walk, const struct mapping *mapping, uint64_t
 		n = ioctl(walk->pagemap_fd, SCAN_IOCTL, &request);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* It may have protected some pages already, which were not read. */
+		if (n < 0 && followed) {
+			dirty_distrust(walk->dirty);
+			followed = false;
+			request.flags = 0;
+			continue;
+		}
 		if (n < 0)
 			return errno == EINVAL ? -ENOTTY : -errno;
-		for (int i = 0; r == 0 && i < n; i++)
-			r = batch_add(walk, mapping, regions[i].start, regions[i].end);
+		for (int i = 0; r == 0 && i < n; i++) {
+			const struct found_pages found = { mapping, regions[i].start,
+							   regions[i].end, followed,
+							   regions[i].categories & SCAN_WRITTEN };
+
+			r = batch_add(walk, &found);
+		}
 		if (r != 0)
 			return r;
 		if (request.walk_end <= start)
@@ -271,7 +351,9 @@ static int range_read(struct walk *walk, const struct mapping *mapping, uint64_t
 			    (mapping->backing != BACKING_ANON && !is_shared(mapping) &&
 			     (entries[i] & ENTRY_FILE)))
 				continue;
-			r = batch_add(walk, mapping, start, start + PAGE_BYTES);
+			r = batch_add(walk, &(struct found_pages){ .mapping = mapping,
+								   .start = start,
+								   .end = start + PAGE_BYTES });
 			if (r != 0)
 				return r;
 		}
@@ -294,7 +376,9 @@ static int range_walk(struct walk *walk, const struct mapping *mapping, uint64_t
 		if (end - start > padded - skipped)
 			end = start + (padded - skipped);
 		if (mapping->length <= PAGE_SHARED_WHOLE_BYTES)
-			return batch_add(walk, mapping, start, end);
+			return batch_add(walk, &(struct found_pages){ .mapping = mapping,
+								      .start = start,
+								      .end = end });
 	}
 	if (!walk->scan_missing) {
 		r = range_scan(walk, mapping, start, end);
@@ -392,27 +476,51 @@ static int mapping_walk(struct walk *walk, size_t index)
 	return r;
 }
 
+static int walk_all(struct walk *walk)
+{
+	const struct page_source *input = walk->input;
+	int r = 0;
+
+	walk->mem_fd = -1;
+	walk->scan_missing = walk->read_missing = false;
+	walk->pagemap_left = PAGEMAP_BYTES_MAX;
+	walk->count = walk->pages_count = 0;
+	walk->pagemap_fd = proc_open(input->pid, "pagemap");
+	if (walk->pagemap_fd < 0)
+		return walk->pagemap_fd;
+	for (size_t i = 0; r == 0 && i < input->table->count; i++)
+		r = mapping_walk(walk, i);
+	if (r == 0)
+		r = batch_flush(walk);
+	close(walk->pagemap_fd);
+	if (walk->mem_fd >= 0)
+		close(walk->mem_fd);
+	return r;
+}
+
 int page_walk(const struct page_source *input, page_taker *each, void *context)
 {
 	struct walk walk;
-	int r = 0;
 
 	walk.input = input;
 	walk.each = each;
+	walk.each_known = NULL;
+	walk.dirty = NULL;
 	walk.context = context;
-	walk.mem_fd = -1;
-	walk.scan_missing = walk.read_missing = false;
-	walk.pagemap_left = PAGEMAP_BYTES_MAX;
-	walk.count = 0;
-	walk.pagemap_fd = proc_open(input->pid, "pagemap");
-	if (walk.pagemap_fd < 0)
-		return walk.pagemap_fd;
-	for (size_t i = 0; r == 0 && i < input->table->count; i++)
-		r = mapping_walk(&walk, i);
-	if (r == 0)
-		r = batch_flush(&walk);
-	close(walk.pagemap_fd);
-	if (walk.mem_fd >= 0)
-		close(walk.mem_fd);
+	return walk_all(&walk);
+}
+
+int page_walk_known(const struct page_source *input, struct dirty *dirty, known_taker *each, void *context)
+{
+	struct walk walk;
+	int r;
+
+	walk.input = input;
+	walk.each = NULL;
+	walk.each_known = each;
+	walk.dirty = dirty;
+	walk.context = context;
+	r = walk_all(&walk);
+	dirty_end(dirty, r == 0);
 	return r;
 }

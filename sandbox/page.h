@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 #include "arena.h"
+#include "dirty.h"
 #include "mapping.h"
 
 struct page_source {
@@ -32,6 +33,11 @@ typedef int page_taker(void *context, uint64_t address, const uint8_t *page);
  */
 #define PAGE_SHARED_WHOLE_BYTES (64ULL << 20)
 int page_walk(const struct page_source *source, page_taker *each, void *context);
+
+/* The same pages in the same order, by hash; those that `dirty` knows are not read. After dirty_begin(). */
+typedef int known_taker(void *context, const struct known_page *page);
+int page_walk_known(const struct page_source *source, struct dirty *dirty, known_taker *each,
+		    void *context);
 
 /* A stack whose lowest address is the kernel's business. */
 bool page_grows_down(const struct mapping *mapping);

@@ -61,17 +61,25 @@ int guest_brk(struct thread *thread, uint64_t result)
 				   .flags = MAP_PRIVATE };
 
 	space->brk = result;
-	if (end > old)
-		return mapping_insert(&space->table, &mapping);
+	if (end > old) {
+		int r = mapping_insert(&space->table, &mapping);
+
+		dirty_cover(space->dirty, &space->table, old, end);
+		return r;
+	}
 	return end < old ? mapping_remove(&space->table, end, old) : 0;
 }
 
 int guest_mremap(struct thread *thread, uint64_t result)
 {
+	struct space *space = thread->process->space;
 	const uint64_t *args = thread->call.args;
+	int r = mapping_move(&space->table, args[0], page_up(args[1]), result, page_up(args[2]),
+			     args[3] & MREMAP_DONTUNMAP);
 
-	return mapping_move(&thread->process->space->table, args[0], page_up(args[1]), result,
-			    page_up(args[2]), args[3] & MREMAP_DONTUNMAP);
+	dirty_forget(space->dirty, result, result + page_up(args[2]));
+	dirty_cover(space->dirty, &space->table, 0, UINT64_MAX);
+	return r;
 }
 
 int guest_shmdt(struct thread *thread)

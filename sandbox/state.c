@@ -142,22 +142,47 @@ static void feed_table(struct hasher *hasher, const struct page_source *input)
 	feed_word(hasher, UINT64_MAX);
 }
 
-static int feed_page(void *context, uint64_t address, const uint8_t *page)
+static void feed_digest(struct hasher *hasher, uint64_t address, const uint8_t digest[DIGEST_BYTES])
+{
+	feed_word(hasher, address);
+	feed(hasher, digest, DIGEST_BYTES);
+	hasher->pages_count++;
+}
+
+static int feed_known(void *context, const struct known_page *page)
 {
 	struct hasher *hasher = context;
 	uint8_t digest[DIGEST_BYTES] = { 0 };
 
+	memcpy(digest, page->hash, sizeof(page->hash));
+	feed_digest(hasher, page->address, digest);
+	return hasher->tags ? tags_add(hasher->tags, page->address, page->tag) : 0;
+}
+
+static int feed_page(void *context, uint64_t address, const uint8_t *page)
+{
+	struct hasher *hasher = context;
+	uint8_t digest[DIGEST_BYTES];
+
 	if (hasher->kind == PAGE_XXH3) {
-		XXH128_canonicalFromHash((XXH128_canonical_t *)digest, XXH3_128bits(page, PAGE_BYTES));
-	} else if (!EVP_DigestInit_ex2(hasher->page, hasher->sha, NULL) ||
-		   !EVP_DigestUpdate(hasher->page, page, PAGE_BYTES) ||
-		   !EVP_DigestFinal_ex(hasher->page, digest, NULL)) {
-		return -ENOMEM;
+		const struct known_page known = known_make(address, page, hasher->tags);
+
+		return feed_known(hasher, &known);
 	}
-	feed_word(hasher, address);
-	feed(hasher, digest, sizeof(digest));
-	hasher->pages_count++;
+	if (!EVP_DigestInit_ex2(hasher->page, hasher->sha, NULL) ||
+	    !EVP_DigestUpdate(hasher->page, page, PAGE_BYTES) ||
+	    !EVP_DigestFinal_ex(hasher->page, digest, NULL))
+		return -ENOMEM;
+	feed_digest(hasher, address, digest);
 	return hasher->tags ? tags_add(hasher->tags, address, tag_page(page)) : 0;
+}
+
+static int feed_pages(struct hasher *hasher, const struct state_input *input)
+{
+	if (!input->dirty || hasher->kind != PAGE_XXH3)
+		return page_walk(&input->source, feed_page, hasher);
+	dirty_begin(input->dirty, hasher->tags);
+	return page_walk_known(&input->source, input->dirty, feed_known, hasher);
 }
 
 static int feed_all(struct hasher *hasher, const struct state_input *input)
@@ -182,7 +207,7 @@ static int feed_all(struct hasher *hasher, const struct state_input *input)
 		r = end_part(hasher, TAG_THREADS + i);
 	}
 	if (r == 0 && input->with_memory)
-		r = page_walk(&input->source, feed_page, hasher);
+		r = feed_pages(hasher, input);
 	feed_word(hasher, UINT64_MAX);
 	feed_word(hasher, hasher->pages_count);
 	return r;

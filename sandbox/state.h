@@ -27,6 +27,7 @@ struct state_input {
 	const void *signals; /* canonical bytes of dispositions (signal.h) */
 	size_t signals_length;
 	uint64_t brk;
+	struct dirty *dirty; /* for PAGE_XXH3: what is known of the pages; NULL: all are read */
 };
 
 /*

@@ -119,6 +119,24 @@ static void filter_replay_kills_clones_into_namespaces(void **state)
 			 SECCOMP_RET_ALLOW);
 }
 
+static void filters_of_guests_allow_one_kind_of_userfaultfd_on_the_page(void **state)
+{
+	static const uint64_t others[] = { 0, 1, 0x80000, 0x80801, 0x80003 };
+	struct filter filters[2];
+
+	(void)state;
+	filter_recording(&filters[0]);
+	filter_replay(&filters[1]);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(ask(&filters[i], SYS_userfaultfd, CALL_PAGE_AFTER, 0x80001),
+				 SECCOMP_RET_ALLOW);
+		assert_int_equal(ask(&filters[i], SYS_userfaultfd, 0x1000, 0x80001), SECCOMP_RET_TRACE);
+		for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+			assert_int_equal(ask(&filters[i], SYS_userfaultfd, CALL_PAGE_AFTER, others[k]),
+					 SECCOMP_RET_TRACE);
+	}
+}
+
 static void filter_kills_other_architectures(void **state)
 {
 	struct seccomp_data data = { .nr = SYS_mmap,
@@ -219,6 +237,7 @@ int main(void)
 		cmocka_unit_test(filter_recording_allows_only_listed_calls_of_the_page),
 		cmocka_unit_test(filter_replay_allows_only_listed_calls_of_the_page),
 		cmocka_unit_test(filter_replay_kills_clones_into_namespaces),
+		cmocka_unit_test(filters_of_guests_allow_one_kind_of_userfaultfd_on_the_page),
 		cmocka_unit_test(filter_kills_other_architectures),
 		cmocka_unit_test(filter_supervisor_hides_nothing_from_a_tracer_and_takes_no_call_of_guests),
 		cmocka_unit_test(filter_supervisor_works_in_the_kernel),
