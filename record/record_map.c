@@ -113,7 +113,7 @@ static int record_mmap(struct recorder *rec, struct thread *thread, uint64_t res
 	}
 	if (r == 0)
 		r = mapping_insert(&space->table, mapping);
-	dirty_cover(space->dirty, &space->table, mapping->start, mapping->end);
+	dirty_cover(space->dirty, mapping->start, mapping->end);
 	return r < 0 ? r : record_text(rec, thread, mapping, true);
 }
 

@@ -143,7 +143,7 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 	r = replay_place(rep, thread, m);
 	if (r == 0)
 		r = mapping_insert(&space->table, m);
-	dirty_cover(space->dirty, &space->table, m->start, m->end);
+	dirty_cover(space->dirty, m->start, m->end);
 	return r;
 }
 

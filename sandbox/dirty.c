@@ -28,67 +28,102 @@ void dirty_release(struct dirty *dirty)
 {
 	if (!dirty)
 		return;
-	if (dirty->fd >= 0)
-		close(dirty->fd);
+	for (int i = 0; i < DIRTY_FDS; i++) {
+		if (dirty->fds[i] >= 0)
+			close(dirty->fds[i]);
+	}
 	free(dirty->known.entries);
 	free(dirty->found.entries);
 	free(dirty);
 }
 
-/* Takes a descriptor over from the guest and asks for what is needed. The fd or -errno. */
-static int take_descriptor(pid_t leader, int number)
+static int ask(int fd)
 {
 	struct uffdio_api api = { .api = UFFD_API,
 				  .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP |
 					      FEATURE_WP_UNPOPULATED | FEATURE_WP_ASYNC };
+
+	return ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
+}
+
+int dirty_probe(void)
+{
+	int fd = (int)syscall(SYS_userfaultfd, DIRTY_FLAGS), r;
+
+	if (fd < 0)
+		return -errno;
+	r = ask(fd);
+	close(fd);
+	return r;
+}
+
+/* Takes a descriptor over from the guest. The fd or -errno. */
+static int take_descriptor(pid_t leader, int number)
+{
 	int pidfd = (int)syscall(SYS_pidfd_open, leader, 0), fd, r;
 
 	if (pidfd < 0)
 		return -errno;
 	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-	r = fd < 0 ? -errno : 0;
+	r = fd < 0 ? -errno : ask(fd);
 	close(pidfd);
-	if (r == 0 && ioctl(fd, UFFDIO_API, &api) < 0) {
-		r = -errno;
+	if (r < 0 && fd >= 0)
 		close(fd);
-	}
 	return r < 0 ? r : fd;
 }
 
+static bool is_followed(const struct dirty *dirty)
+{
+	return dirty && dirty->fds[0] >= 0;
+}
+
 /* A replayed guest keeps its descriptor: it may close none, and can do nothing with it. */
-static int follow(struct thread *thread, struct dirty *dirty, bool trap)
+static int follow(struct thread *thread, bool trap, int *ret_fd)
 {
 	int64_t number, ignored;
 	int r = stop_inject(thread, trap, SYS_userfaultfd, (uint64_t[6]){ DIRTY_FLAGS }, &number);
 
 	if (r < 0 || number < 0)
 		return r;
-	dirty->fd = take_descriptor(thread->process->leader, (int)number);
+	*ret_fd = take_descriptor(thread->process->leader, (int)number);
 	if (!trap)
 		r = stop_inject(thread, false, SYS_close, (uint64_t[6]){ (uint64_t)number }, &ignored);
 	return r;
 }
 
+static int begin(struct space *space)
+{
+	struct dirty *dirty = calloc(1, sizeof(*dirty));
+
+	if (!dirty)
+		return -ENOMEM;
+	dirty->space = space;
+	dirty->fds[DIRTY_OTHER] = dirty->fds[DIRTY_HEAP] = -1;
+	dirty->refused = !host_allows(HOST_UFFD);
+	space->dirty = dirty;
+	return 0;
+}
+
 int dirty_start(struct thread *thread, bool trap)
 {
-	struct space *space = thread->process->space;
-	struct dirty *dirty = space->dirty;
-	int r;
+	struct dirty *dirty = thread->process->space->dirty;
+	int fds[DIRTY_FDS] = { -1, -1 }, r;
 
-	if (!dirty) {
-		space->dirty = calloc(1, sizeof(*dirty));
-		if (!space->dirty)
-			return -ENOMEM;
-		space->dirty->fd = -1;
-		space->dirty->refused = !host_allows(HOST_UFFD);
+	if (!dirty)
+		return begin(thread->process->space);
+	if (dirty->refused || is_followed(dirty) || dirty->pages < DIRTY_PAGES_MIN)
+		return 0;
+	r = follow(thread, trap, &fds[0]);
+	if (r == 0 && fds[0] >= 0)
+		r = follow(thread, trap, &fds[1]);
+	if (r == 0 && fds[1] >= 0) {
+		memcpy(dirty->fds, fds, sizeof(fds));
+		dirty_cover(dirty, 0, UINT64_MAX);
 		return 0;
 	}
-	if (dirty->refused || dirty->fd >= 0 || dirty->pages < DIRTY_PAGES_MIN)
-		return 0;
-	r = follow(thread, dirty, trap);
-	if (r == 0 && dirty->fd < 0)
-		dirty->refused = true;
-	dirty_cover(dirty, &space->table, 0, UINT64_MAX);
+	dirty->refused = true;
+	if (fds[0] >= 0)
+		close(fds[0]);
 	return r;
 }
 
@@ -99,34 +134,69 @@ static bool may_follow(const struct mapping *mapping)
 	       !(mapping->flags & MAP_GROWSDOWN);
 }
 
-static bool cover(const struct dirty *dirty, uint64_t start, uint64_t end)
+static uint64_t page_up(uint64_t address)
 {
-	struct uffdio_register request = { .range = { .start = start, .len = end - start },
-					   .mode = UFFDIO_REGISTER_MODE_WP };
-
-	return ioctl(dirty->fd, UFFDIO_REGISTER, &request) == 0;
+	return (address + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
-void dirty_cover(struct dirty *dirty, const struct mapping_table *table, uint64_t start, uint64_t end)
+/* Up to `end`, the part from `start` on that one descriptor is for: its end. */
+static uint64_t part(const struct dirty *dirty, uint64_t start, uint64_t end, int *ret_fd)
 {
-	for (size_t i = 0; dirty && dirty->fd >= 0 && i < table->count; i++) {
-		const struct mapping *m = &table->entries[i];
+	uint64_t heap = page_up(dirty->space->brk_start), top = page_up(dirty->space->brk);
+	bool inside = start >= heap && start < top;
+
+	*ret_fd = dirty->fds[inside ? DIRTY_HEAP : DIRTY_OTHER];
+	if (inside)
+		return end < top ? end : top;
+	return start < heap && end > heap && heap < top ? heap : end;
+}
+
+static bool cover(const struct dirty *dirty, uint64_t start, uint64_t end)
+{
+	bool all = true;
+
+	for (uint64_t next; start < end; start = next) {
+		struct uffdio_register request = { .mode = UFFDIO_REGISTER_MODE_WP };
+		int fd;
+
+		next = part(dirty, start, end, &fd);
+		request.range = (struct uffdio_range){ .start = start, .len = next - start };
+		all &= ioctl(fd, UFFDIO_REGISTER, &request) == 0;
+	}
+	return all;
+}
+
+static void uncover(const struct dirty *dirty, uint64_t start, uint64_t end)
+{
+	for (uint64_t next; start < end; start = next) {
+		struct uffdio_range range;
+		int fd;
+
+		next = part(dirty, start, end, &fd);
+		range = (struct uffdio_range){ .start = start, .len = next - start };
+		ioctl(fd, UFFDIO_UNREGISTER, &range);
+	}
+}
+
+void dirty_cover(struct dirty *dirty, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; is_followed(dirty) && i < dirty->space->table.count; i++) {
+		const struct mapping *m = &dirty->space->table.entries[i];
 
 		/* What cannot be covered is read. */
-		if (m->end >= start && m->start <= end && may_follow(m))
+		if (m->end > start && m->start < end && may_follow(m))
 			cover(dirty, m->start, m->end);
 	}
 }
 
-void dirty_uncover(struct dirty *dirty, const struct mapping_table *table, uint64_t start, uint64_t end)
+void dirty_uncover(struct dirty *dirty, uint64_t start, uint64_t end)
 {
-	for (size_t i = 0; dirty && dirty->fd >= 0 && i < table->count; i++) {
-		const struct mapping *m = &table->entries[i];
-		struct uffdio_range range = { .start = m->start, .len = m->end - m->start };
+	for (size_t i = 0; is_followed(dirty) && i < dirty->space->table.count; i++) {
+		const struct mapping *m = &dirty->space->table.entries[i];
 
 		if (m->end <= start || m->start >= end || !may_follow(m))
 			continue;
-		ioctl(dirty->fd, UFFDIO_UNREGISTER, &range);
+		uncover(dirty, m->start, m->end);
 		dirty_forget(dirty, m->start, m->end);
 	}
 }
@@ -149,7 +219,7 @@ static size_t lower_bound(const struct known_list *list, uint64_t address)
 
 void dirty_forget(struct dirty *dirty, uint64_t start, uint64_t end)
 {
-	if (!dirty || dirty->fd < 0)
+	if (!is_followed(dirty))
 		return;
 	start &= ~(PAGE_BYTES - 1);
 	for (size_t i = lower_bound(&dirty->known, start);
@@ -178,7 +248,7 @@ void dirty_end(struct dirty *dirty, bool complete)
 
 bool dirty_follows(const struct dirty *dirty, const struct mapping *mapping, uint64_t start, uint64_t end)
 {
-	return dirty && dirty->fd >= 0 && may_follow(mapping) && cover(dirty, start, end);
+	return is_followed(dirty) && may_follow(mapping) && cover(dirty, start, end);
 }
 
 void dirty_distrust(struct dirty *dirty)

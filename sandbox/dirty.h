@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include "mapping.h"
 
+struct space;
 struct thread;
 
 #define KNOWN_HASH_BYTES 16
@@ -30,8 +31,12 @@ struct known_list {
 	size_t count, capacity;
 };
 
+/* The kernel joins neighbours that one descriptor follows; the heap has its own, as brk(2) joins it with nobody. */
+enum { DIRTY_OTHER, DIRTY_HEAP, DIRTY_FDS };
+
 struct dirty {
-	int fd; /* userfaultfd of the guest's address space, or -1 */
+	const struct space *space; /* whose part this is */
+	int fds[DIRTY_FDS]; /* userfaultfds of the guest's address space; the first is -1 while it is not followed */
 	bool refused;
 	bool tagged;			/* this walk wants tags */
 	bool failed;			/* this walk: what it found cannot be kept */
@@ -47,16 +52,18 @@ struct dirty {
  */
 int dirty_start(struct thread *thread, bool trap);
 void dirty_release(struct dirty *dirty); /* NULL is fine */
+/* Whether this process could follow itself: 0 or -errno, -EINVAL from kernels before 6.7. */
+int dirty_probe(void);
 
 /* All below do nothing when `dirty` is NULL or does not follow its space. */
 
 /*
- * The table's private anonymous mappings between start and end are new or changed: the kernel joins neighbours only while it
- * follows both or none, which the guest could see.
+ * Mappings between start and end are new or changed: the kernel joins neighbours only while it follows both or none,
+ * which the guest could see.
  */
-void dirty_cover(struct dirty *dirty, const struct mapping_table *table, uint64_t start, uint64_t end);
+void dirty_cover(struct dirty *dirty, uint64_t start, uint64_t end);
 /* Before a call that moves memory: it must find mappings as they are when nobody follows them. */
-void dirty_uncover(struct dirty *dirty, const struct mapping_table *table, uint64_t start, uint64_t end);
+void dirty_uncover(struct dirty *dirty, uint64_t start, uint64_t end);
 /* Somebody may write these pages without the kernel knowing. */
 void dirty_forget(struct dirty *dirty, uint64_t start, uint64_t end);
 

@@ -399,8 +399,7 @@ int guest_enter_call(struct thread *thread)
 	thread->in_cursor_range = 0;
 	thread->in_cursor_offset = 0;
 	if (call->nr == SYS_mremap)
-		dirty_uncover(thread->process->space->dirty, &thread->process->space->table,
-			      args[0], args[0] + args[1]);
+		dirty_uncover(thread->process->space->dirty, args[0], args[0] + args[1]);
 	if (!call->row)
 		return 0;
 	if (call->row->treatment == TREAT_SPECIAL && call->row->family == FAMILY_SIGNAL &&

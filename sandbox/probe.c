@@ -20,12 +20,12 @@
 #include <unistd.h>
 
 #include "counter.h"
+#include "dirty.h"
 #include "host.h"
 #include "launch.h"
 #include "namespace.h"
 
 #define STOPS 2000 /* measured */
-#define UFFD_USER_MODE 1
 
 /* Runs `attempt` in a process of its own: 0, or the error that it returned. */
 static int attempt_apart(int (*attempt)(void))
@@ -270,13 +270,13 @@ static void probe_personality(struct probe *probe)
 
 static int attempt_uffd(void)
 {
-	return syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE) < 0 ? errno : 0;
+	return -dirty_probe();
 }
 
 static void probe_uffd(struct probe *probe)
 {
-	probe_apart(probe, attempt_uffd, "userfaultfd",
-		    "in a container: a profile that allows userfaultfd");
+	probe_apart(probe, attempt_uffd, "written pages are known",
+		    "Linux 6.7 or newer; in a container: a profile that allows userfaultfd");
 }
 
 static void probe_cgroup(struct probe *probe)
@@ -326,7 +326,8 @@ static const struct {
 	  "replayed guests are held by namespaces and seccomp alone" },
 	{ "personality", false, HOST_PERSONALITY, probe_personality,
 	  "two recordings of a program have different addresses and state hashes; each replays as it was" },
-	{ "uffd", false, HOST_UFFD, probe_uffd, "none: nothing uses it" },
+	{ "uffd", false, HOST_UFFD, probe_uffd,
+	  "each state hash inside a run reads all memory of its process" },
 	{ "cgroup", false, HOST_CGROUP, probe_cgroup, "none: limits are those of setrlimit(2)" },
 };
 

@@ -64,7 +64,7 @@ int guest_brk(struct thread *thread, uint64_t result)
 	if (end > old) {
 		int r = mapping_insert(&space->table, &mapping);
 
-		dirty_cover(space->dirty, &space->table, old, end);
+		dirty_cover(space->dirty, old, end);
 		return r;
 	}
 	return end < old ? mapping_remove(&space->table, end, old) : 0;
@@ -78,7 +78,7 @@ int guest_mremap(struct thread *thread, uint64_t result)
 			     args[3] & MREMAP_DONTUNMAP);
 
 	dirty_forget(space->dirty, result, result + page_up(args[2]));
-	dirty_cover(space->dirty, &space->table, 0, UINT64_MAX);
+	dirty_cover(space->dirty, 0, UINT64_MAX);
 	return r;
 }
 
