@@ -16,7 +16,8 @@
 #include "stop.h"
 
 #define PAGE_BYTES 4096ULL
-#define FORGOTTEN 1ULL /* in an address: no page is there */
+#define KNOWN_MAX (1U << 24) /* pages: 64 GiB of memory, 640 MiB in the tracer */
+#define FORGOTTEN 1ULL	     /* in an address: no page is there */
 
 /* linux/userfaultfd.h, since 6.4 and 6.7: Debian 12's headers lack them. */
 #define FEATURE_WP_UNPOPULATED (1ULL << 13)
@@ -276,7 +277,10 @@ void dirty_note(struct dirty *dirty, const struct known_page *known)
 
 	if (list->count == list->capacity) {
 		size_t capacity = list->capacity ? list->capacity * 2 : 1024;
-		struct known_page *entries = reallocarray(list->entries, capacity, sizeof(*entries));
+		struct known_page *entries = capacity > KNOWN_MAX
+						     ? NULL
+						     : reallocarray(list->entries, capacity,
+								    sizeof(*entries));
 
 		if (!entries) {
 			dirty->failed = true;

@@ -20,6 +20,7 @@ struct hasher {
 	EVP_MD *sha;
 	EVP_MD_CTX *outer, *page;
 	struct page_tags *tags; /* NULL: none wanted */
+	bool in_part;		/* what is fed belongs to a part with a tag of its own */
 	uint64_t pages_count;
 	bool failed;
 };
@@ -35,7 +36,9 @@ static void hasher_release(struct hasher *hasher)
 
 static int hasher_init(struct hasher *hasher, enum page_hash kind, struct page_tags *tags)
 {
-	*hasher = (struct hasher){ .kind = kind, .tags = tags, .part = XXH3_createState() };
+	*hasher = (struct hasher){
+		.kind = kind, .tags = tags, .in_part = tags, .part = XXH3_createState()
+	};
 	if (!hasher->part || XXH3_64bits_reset(hasher->part) != XXH_OK) {
 		hasher_release(hasher);
 		return -ENOMEM;
@@ -60,7 +63,7 @@ static void feed(struct hasher *hasher, const void *bytes, size_t length)
 {
 	if (length == 0)
 		return;
-	if (hasher->tags)
+	if (hasher->in_part)
 		hasher->failed |= XXH3_64bits_update(hasher->part, bytes, length) != XXH_OK;
 	if (hasher->kind == PAGE_XXH3)
 		hasher->failed |= XXH3_128bits_update(hasher->fast, bytes, length) != XXH_OK;
@@ -144,8 +147,11 @@ static void feed_table(struct hasher *hasher, const struct page_source *input)
 
 static void feed_digest(struct hasher *hasher, uint64_t address, const uint8_t digest[DIGEST_BYTES])
 {
-	feed_word(hasher, address);
-	feed(hasher, digest, DIGEST_BYTES);
+	uint8_t bytes[sizeof(address) + DIGEST_BYTES];
+
+	memcpy(bytes, &address, sizeof(address));
+	memcpy(bytes + sizeof(address), digest, DIGEST_BYTES);
+	feed(hasher, bytes, sizeof(bytes));
 	hasher->pages_count++;
 }
 
@@ -206,6 +212,7 @@ static int feed_all(struct hasher *hasher, const struct state_input *input)
 		feed_thread(hasher, &input->threads[i]);
 		r = end_part(hasher, TAG_THREADS + i);
 	}
+	hasher->in_part = false;
 	if (r == 0 && input->with_memory)
 		r = feed_pages(hasher, input);
 	feed_word(hasher, UINT64_MAX);
