@@ -142,12 +142,16 @@ static int take_stop(struct recorder *rec, struct thread *thread, int status)
 
 int recorder_take(struct recorder *rec, struct thread *thread, int status)
 {
+	uint64_t events = writer_events(rec->writer);
 	uint32_t number = thread->number;
 	int r = take_stop(rec, thread, status);
 
+	/* Of a stop without an event, such as that of a signal which is held, replay knows nothing. */
 	if (r >= 0) {
 		thread = guest_by_number(&rec->guests, number);
-		r = thread && thread->run == RUN_STOPPED ? take_interval(rec, thread) : 0;
+		r = thread && thread->run == RUN_STOPPED && writer_events(rec->writer) != events
+			    ? take_interval(rec, thread)
+			    : 0;
 	}
 	if (r == SWORN_EGONE) {
 		/* The thread got SIGKILL while it was handled; its exit stop comes next. */

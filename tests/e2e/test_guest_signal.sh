@@ -8,4 +8,8 @@ run_group signal
 for i in 1 2; do
 	check_program "sig_storm$i" --record --checkpoint-interval=7 -- "$GUESTS/sig_storm"
 done
+# Stops that are no events: of faults that a handler cannot take, of signals that are held.
+for name in bad_ip sig_timer sig_held; do
+	check_program "each_event_$name" --record --checkpoint-interval=1 -- "$GUESTS/$name"
+done
 finish
