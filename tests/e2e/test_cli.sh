@@ -36,7 +36,7 @@ for verb in record replay verify twin doctor; do
 	cp out long
 	expect 0 help "$verb"
 	cmp -s long out || fail "sworn help $verb differs from sworn $verb --help"
-	for option in $(grep -oE '^  .*  ' long | grep -oE -- '--?[a-z][a-z-]*'); do
+	for option in $(grep -oE '^  -[^ ]*(, --[^ ]*)?' long | grep -oE -- '--?[a-z][a-z-]*'); do
 		grep -qE -- "\`([^\`]* )?${option}[ \`]" "$SOURCE/README.md" ||
 			fail "README.md does not tell of $verb $option"
 	done
