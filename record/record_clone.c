@@ -145,6 +145,7 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 		r = record_copied(rec, thread, child);
 	if (r < 0)
 		return r;
+	thread->record->vfork_child = request.flags & CLONE_VFORK ? child->number : 0;
 	if (request.flags & CLONE_VFORK)
 		thread->record->blocks = true;
 	schedule_resume(thread, PTRACE_SYSCALL, 0);

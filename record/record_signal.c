@@ -186,6 +186,15 @@ static int emit_interrupted(struct recorder *rec, struct thread *thread, uint64_
 	return capture_emit(rec, thread, &event);
 }
 
+/* The frame says which trap the thread met last, our own steps among them. For a signal that none of them raised it means nothing. */
+static int forget_trap(struct thread *thread, uint64_t frame)
+{
+	static const uint64_t nothing[2];
+	uint64_t context = frame + 8 + offsetof(ucontext_t, uc_mcontext);
+
+	return guest_write(thread, context + REG_ERR * sizeof(greg_t), nothing, sizeof(nothing));
+}
+
 /* Lets the kernel build the frame and stops at the handler's first instruction. */
 static int enter_handler(struct thread *thread, int signal)
 {
@@ -244,6 +253,11 @@ static int handle(struct recorder *rec, struct thread *thread, struct event *eve
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(mask), &mask) < 0)
 		return SWORN_EGONE;
 	event->signal.mask = mask;
+	if (rec->seeded && !event->signal.synchronous) {
+		r = forget_trap(thread, frame);
+		if (r < 0)
+			return r;
+	}
 	range.address = frame;
 	range.length = frame_end(thread, before, frame) - frame;
 	guest_handled(thread, signal, mask);

@@ -97,9 +97,10 @@ struct record_thread {
 	uint64_t clear_word;
 	struct guest_schedule schedule;
 	struct wait wait;
-	bool died;	   /* seeded: its death was reported and waits for its turn */
-	int death;	   /* that wait status */
-	uint32_t priority; /* chaos: 0 = not drawn yet */
+	bool died;	      /* seeded: its death was reported and waits for its turn */
+	int death;	      /* that wait status */
+	uint32_t vfork_child; /* its clone waits until this one has left its memory, 0 = none */
+	uint32_t priority;    /* chaos: 0 = not drawn yet */
 };
 
 /* A held signal still has to be raised. One that was may stay pending: a handler's mask can block it. */

@@ -46,24 +46,28 @@ static void nap(struct recorder *rec, unsigned int *rounds)
 		nanosleep(&t, NULL);
 }
 
-/* Uninterruptible sleeps end by themselves, but for the parent in vfork, and for those on files that a guest serves. */
-static bool sleeps_on_guest(const struct thread *thread)
+/* Uninterruptible sleeps end by themselves, but for the parent in vfork, until its child has left the memory they
+ * share, and for those on files that a guest serves. */
+static bool sleeps_on_guest(const struct recorder *rec, const struct thread *thread)
 {
 	const struct record_thread *own = thread->record;
+	const struct thread *child;
 
-	if (own->in_call && thread->call.row && thread->call.row->family == FAMILY_CLONE)
-		return true;
+	if (own->in_call && thread->call.row && thread->call.row->family == FAMILY_CLONE) {
+		child = own->vfork_child ? guest_by_number(&rec->guests, own->vfork_child) : NULL;
+		return child && child->process->space == thread->process->space;
+	}
 	return schedule_now_ns() - own->resumed_ns > UNINTERRUPTED_NS;
 }
 
 /* Asleep in its call until somebody else acts, or in a group stop. */
-static bool is_asleep(struct thread *thread)
+static bool is_asleep(const struct recorder *rec, struct thread *thread)
 {
 	char state = schedule_state(thread);
 
 	if (thread->run == RUN_LISTEN)
 		return state == 't' || state == 'T';
-	return state == 'S' || (state == 'D' && sleeps_on_guest(thread));
+	return state == 'S' || (state == 'D' && sleeps_on_guest(rec, thread));
 }
 
 /* On its way out: a leader ends after its threads, the first process of a namespace after all others. */
@@ -83,7 +87,7 @@ static bool is_at_rest(const struct recorder *rec, struct thread *thread)
 		return waits_to_end(thread);
 	if (thread->run == RUN_STOPPED)
 		return !rec->killing || schedule_state(thread) == 't';
-	return is_asleep(thread);
+	return is_asleep(rec, thread);
 }
 
 /* `except` may be moving: NULL, or the one in whose call we wait. */
@@ -142,7 +146,7 @@ int seeded_wait(struct recorder *rec, struct thread *thread)
 	unsigned int rounds = 0;
 
 	for (;;) {
-		bool asleep = is_asleep(thread), others = all_at_rest(rec, thread);
+		bool asleep = is_asleep(rec, thread), others = all_at_rest(rec, thread);
 		int r = schedule_sweep(rec);
 
 		if (r < 0 || thread->run == RUN_STOPPED)
