@@ -16,8 +16,10 @@
 #define CANDIDATES_MAX 32
 #define QUICK_NS 3000000ULL    /* of the guest's own time that each place gets at first */
 #define PATIENT_NS 60000000ULL /* when no place came by in that */
-#define RARE_NS 20000ULL       /* between two passes: less, and replay has too many stops */
-#define PASSES_MAX 4	       /* too early ones, then the place is given up */
+#define AGAIN_TIMES \
+	4 /* as long for a place that was passed once: its round may be longer than the wait was */
+#define RARE_NS 20000ULL /* between two passes: less, and replay has too many stops */
+#define PASSES_MAX 4	 /* too early ones, then the place is given up */
 #define TICK_US 1000
 #define NEAR_BYTES 64ULL
 #define FLAG_RF 0x10000ULL
@@ -147,7 +149,7 @@ static int look_at(struct hunt *hunt, struct candidate *first, size_t count, uin
 	bool again = false;
 
 	while (count > 0 && watch_from(hunt, first, count)) {
-		uint64_t until = now_ns(hunt) + time_ns;
+		uint64_t until = now_ns(hunt) + (again ? AGAIN_TIMES : 1) * time_ns;
 		struct candidate *passed = NULL;
 		int r = FOUND_PLACE;
 

@@ -13,7 +13,7 @@
 static void count_in_memory(void)
 {
 	PROGRAM("1: incq 8(%%rdi)\n\tcall 3f\n\tjmp 1b\n\t.p2align 8\n\t"
-		"3: mov $20000000, %%ecx\n\t2: dec %%ecx\n\tjnz 2b\n\tret");
+		"3: mov $2000000, %%ecx\n\t2: dec %%ecx\n\tjnz 2b\n\tret");
 }
 
 /* No place in it is passed rarely. */
