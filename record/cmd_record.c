@@ -108,7 +108,7 @@ static uint64_t own_affinity(void)
 struct recording {
 	struct record_options options;
 	struct recorder recorder;
-	struct random random, order;
+	struct random random, order, pace;
 	struct domain_report domain;
 	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[96];
 	struct utsname host;
@@ -119,7 +119,7 @@ struct recording {
 	enum stage stage;
 	struct trace_info info;
 	struct trace_summary summary;
-	const char *assumptions[3 + VIEW_OUTSIDE_MAX], *exclusions[2];
+	const char *assumptions[4 + VIEW_OUTSIDE_MAX], *exclusions[2];
 	struct report_file report;
 };
 
@@ -320,6 +320,8 @@ static int finish(struct recording *recording, int r)
 	n += recording->assumptions[n] != NULL;
 	if (rec->guests.units_count > 0 && !host_allows(HOST_PERSONALITY))
 		recording->assumptions[n++] = "address space layout was randomised";
+	if (rec->timed_cuts)
+		recording->assumptions[n++] = "a turn ended where it was after a time: another recording may end it elsewhere";
 	for (size_t i = 0; rec->view && i < rec->view->outside_count; i++)
 		recording->assumptions[n++] = rec->view->outside[i];
 	if (r == 0)
@@ -355,6 +357,8 @@ static int prepare(struct recording *recording)
 	rec->chaos = recording->options.chaos;
 	random_init(&recording->order, recording->seed, "schedule");
 	rec->order = &recording->order;
+	random_init(&recording->pace, recording->seed, "clock");
+	rec->pace = &recording->pace;
 	outside_init(rec);
 	rec->epoch_ns = recording->options.epoch_ns;
 	rec->view = rec->seeded ? view_new() : NULL;

@@ -76,10 +76,15 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 uint64_t record_clock_ns(struct recorder *rec)
 {
 	unsigned int shift = rec->clock_polls / POLLS_AT_A_STEP;
+	uint64_t step = CLOCK_STEP_NS;
+	uint16_t drawn;
 
-	if (rec->seeded)
+	if (rec->seeded) {
 		rec->clock_polls++;
-	rec->clock_ns += CLOCK_STEP_NS << (shift < POLLS_SHIFT_MAX ? shift : POLLS_SHIFT_MAX);
+		random_bytes(rec->pace, &drawn, sizeof(drawn));
+		step = CLOCK_STEP_NS / 2 + drawn % CLOCK_STEP_NS;
+	}
+	rec->clock_ns += step << (shift < POLLS_SHIFT_MAX ? shift : POLLS_SHIFT_MAX);
 	return rec->clock_ns;
 }
 

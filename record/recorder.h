@@ -161,8 +161,9 @@ struct recorder {
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
 	unsigned int clock_polls; /* reads of the clock, and other looks, in a row */
-	struct random *order;	  /* seeded: the stream that turns are drawn from */
-	bool chaos;		  /* seeded: turns that a fair order would rarely give */
+	struct random *pace;  /* seeded: the stream that the virtual clock's steps are drawn from */
+	struct random *order; /* seeded: the stream that turns are drawn from */
+	bool chaos;	      /* seeded: turns that a fair order would rarely give */
 	unsigned int turn_events; /* seeded: a turn has at most as many, 0 = not drawn yet */
 	unsigned int turn_left;	  /* seeded: events that the turn has */
 	uint64_t turn_over;	  /* seeded: ends at this event */
