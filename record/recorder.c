@@ -19,8 +19,19 @@ void record_thread_init(struct thread *thread)
 	thread->record = calloc(1, sizeof(*thread->record));
 	if (!thread->record)
 		return;
-	thread->record->stat_fd = -1;
+	thread->record->stat_fd = thread->record->wchan_fd = -1;
 	thread->record->request = PTRACE_CONT;
+}
+
+void record_thread_forget(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+
+	if (own->stat_fd >= 0)
+		close(own->stat_fd);
+	if (own->wchan_fd >= 0)
+		close(own->wchan_fd);
+	own->stat_fd = own->wchan_fd = -1;
 }
 
 void record_thread_release(struct thread *thread)
@@ -29,8 +40,7 @@ void record_thread_release(struct thread *thread)
 
 	if (!own)
 		return;
-	if (own->stat_fd >= 0)
-		close(own->stat_fd);
+	record_thread_forget(thread);
 	capture_release(&own->capture);
 	free(own->robust_words);
 	free(own);

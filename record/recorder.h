@@ -92,6 +92,8 @@ struct record_thread {
 	uint64_t next_look_ns;	   /* when to look again whether it spins */
 	uint64_t lowest_ip, highest_ip;	  /* where it was found computing since */
 	int stat_fd;			  /* /proc/TID/stat, -1 until first used */
+	int wchan_fd;			  /* the same for /proc/TID/wchan */
+	unsigned int looks;		  /* at it, in vain */
 	struct robust_word *robust_words; /* what its death may write */
 	size_t robust_count;
 	uint64_t clear_word;
@@ -208,6 +210,8 @@ void schedule_end_turn(struct recorder *rec, struct thread *thread);
 uint64_t schedule_now_ns(void); /* monotonic */
 /* The letter that proc_pid_stat(5) gives for the thread, '?' when it is gone. */
 char schedule_state(struct thread *thread);
+/* A thread whose state says that it sleeps may still be on its way there, or back: true when it is off the processor (proc_pid_wchan(5)). */
+bool schedule_is_off(struct thread *thread);
 
 /* preempt.c */
 /* Before the thread runs: its counter counts when something may have to end its turn. */
@@ -224,6 +228,8 @@ int recorder_take(struct recorder *rec, struct thread *thread, int status);
 int record_event(struct recorder *rec, const struct event *event);
 void record_thread_init(struct thread *thread);
 void record_thread_release(struct thread *thread);
+/* Its tid is another one now: closes what is open under the old one. */
+void record_thread_forget(struct thread *thread);
 /* Starts an event of `thread` from its call: nr, args, ip, hash. */
 struct event record_call_event(const struct thread *thread, enum event_kind kind);
 /* Answers the call at whose entry the thread stands, without executing it, and emits its CALL event. */

@@ -67,7 +67,8 @@ static bool is_asleep(const struct recorder *rec, struct thread *thread)
 
 	if (thread->run == RUN_LISTEN)
 		return state == 't' || state == 'T';
-	return state == 'S' || (state == 'D' && sleeps_on_guest(rec, thread));
+	return (state == 'S' || (state == 'D' && sleeps_on_guest(rec, thread))) &&
+	       schedule_is_off(thread);
 }
 
 /* On its way out: a leader ends after its threads, the first process of a namespace after all others. */
