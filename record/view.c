@@ -1,7 +1,6 @@
 /* Which calls show something of the host, and what guests see instead. */
 #include "view.h"
 
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,25 +104,6 @@ static int answer_groups(struct recorder *rec, struct thread *thread, bool *ret_
 	return *ret_answered ? record_answer(rec, thread, 0) : 0;
 }
 
-/* All of them, as root has them in a user namespace. */
-static int change_capabilities(const struct recorder *rec, struct thread *thread)
-{
-	const struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3] = {
-		{ UINT32_MAX, UINT32_MAX, 0 },
-		{ 0x1ff, 0x1ff, 0 },
-	};
-
-	struct __user_cap_header_struct head;
-	size_t size = sizeof(all);
-
-	if (rec->view->capabilities_set || !thread->call.args[1] ||
-	    guest_read(thread, thread->call.args[0], &head, sizeof(head)) != sizeof(head))
-		return 0;
-	if (head.version == _LINUX_CAPABILITY_VERSION_1)
-		size = sizeof(all[0]);
-	return guest_write(thread, thread->call.args[1], all, size);
-}
-
 int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
 	view_time_entry(rec, thread);
@@ -188,7 +168,6 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_sysinfo: return change_sysinfo(rec, thread);
 	case SYS_rt_sigtimedwait: return change_waited(thread);
 	case SYS_capset: rec->view->capabilities_set = true; return 0;
-	case SYS_capget: return change_capabilities(rec, thread);
 	case SYS_mount:
 	case SYS_umount2:
 	case SYS_move_mount:

@@ -6,7 +6,7 @@
 
 seeded=(--schedule seeded --seed view)
 # Compiled modules beside their sources would be inputs that the first recording leaves to the second one.
-clean=(env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TERM=dumb PYTHONDONTWRITEBYTECODE=1)
+clean=(env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TERM=dumb TMPDIR=/work PYTHONDONTWRITEBYTECODE=1)
 # CPUID shows programs which processor they run on.
 one_cpu=(taskset -c "$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')")
 one=$WORK/one two=$WORK/two/deeper
@@ -15,6 +15,7 @@ other=() # what starts the second recording
 
 mkdir -p "$WORK/bin" "$WORK/guests" "$WORK/traces.2"
 cp "$SWORN" "$WORK/bin/sworn"
+cp "$GUESTS"/view_* "$WORK/guests/"
 
 if [ "$(id -u)" -eq 0 ] && command -v setpriv > /dev/null; then
 	chmod a+x "$WORK" && chmod -R a+rX "$WORK/bin" "$WORK/guests" && chmod a+rwx "$WORK/traces.2"
@@ -156,6 +157,10 @@ for path, directories, files in os.walk("."):
     print(path, directories, files)
     for entry in os.scandir(path):
         print(entry.name, entry.inode(), entry.stat(follow_symlinks=False))'
+
+for guest in files proc; do
+	same "guest_$guest" true "$WORK/guests/view_$guest"
+done
 
 # Programs of several processes: who of them goes first is another test's.
 compare=output
