@@ -100,8 +100,10 @@ struct view_file *view_file_create(struct recorder *rec, const struct stat *stat
 
 	if (!file)
 		return NULL;
-	if (rec->view->files_count == before)
+	if (rec->view->files_count == before) {
 		file->number = FIRST_INODE + rec->view->files_count++;
+		sinks_forget(rec->sinks, status->st_dev, status->st_ino);
+	}
 	file->access = file->change = file->birth = file->modified = view_stamp(rec);
 	return file;
 }

@@ -35,18 +35,9 @@ static uint64_t uptime_ns(const struct recorder *rec)
 
 static int make_cpuinfo(const struct view_reading *reading, struct buffer *out)
 {
-	(void)reading;
-	return view_put(
-		out,
-		"processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 60\n"
-		"model name\t: x86-64-v3\nstepping\t: 0\nmicrocode\t: 0x1\ncpu MHz\t\t: 1000.000\n"
-		"cache size\t: 1024 KB\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\n"
-		"cpu cores\t: 1\napicid\t\t: 0\ninitial apicid\t: 0\nfpu\t\t: yes\n"
-		"fpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\n"
-		"flags\t\t: fpu tsc cx8 cmov clflush mmx fxsr sse sse2 syscall nx lm pni pclmulqdq "
-		"ssse3 fma cx16 sse4_1 sse4_2 movbe popcnt aes xsave avx f16c lahf_lm abm bmi1 avx2 "
-		"bmi2\nbugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
-		"address sizes\t: 48 bits physical, 48 bits virtual\npower management:\n\n");
+	const char *text = reading->rec->cpu ? cpu_model_cpuinfo(reading->rec->cpu) : NULL;
+
+	return text ? buffer_append(out, text, strlen(text)) : -ENOENT;
 }
 
 static int make_meminfo(const struct view_reading *reading, struct buffer *out)

@@ -109,6 +109,14 @@ uint32_t sink_number(struct sinks *sinks, struct thread *thread)
 	return state->report.number;
 }
 
+void sinks_forget(struct sinks *sinks, uint64_t device, uint64_t inode)
+{
+	for (size_t i = 0; i < sinks->count; i++) {
+		if (sinks->states[i].device == device && sinks->states[i].inode == inode)
+			sinks->states[i].device = sinks->states[i].inode = UINT64_MAX;
+	}
+}
+
 /* What is left to count. The result of sendmmsg counts messages, the kernel stores the bytes of each. */
 struct quota {
 	uint64_t messages, bytes;

@@ -15,6 +15,8 @@ void sinks_release(struct sinks *sinks); /* NULL allowed */
 /* Recorder: the number of the sink behind fd argument 0 of the call that came back, or 0 when its bytes are not
  * counted (pipes between guests, devices). stdout and stderr are told by device and inode. */
 uint32_t sink_number(struct sinks *sinks, struct thread *thread);
+/* Recorder: that file is gone, and another one has its inode. */
+void sinks_forget(struct sinks *sinks, uint64_t device, uint64_t inode);
 /* Recorder, before the first event: what descriptors 1 and 2 of the command refer to. */
 void sinks_bind_standard(struct sinks *sinks);
 
