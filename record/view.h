@@ -154,6 +154,7 @@ struct view_text {
 };
 extern const struct view_text view_texts[];	    /* by path, ends with a NULL */
 extern const struct view_text view_process_texts[]; /* by name in /proc/PID */
+extern const struct view_text view_init_texts[];    /* the same for the domain's first process */
 int view_put(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int view_make_mounts(const struct view_reading *reading, struct buffer *out);
 int view_make_mountinfo(const struct view_reading *reading, struct buffer *out);

@@ -60,10 +60,14 @@ static int make_content(struct view_reading *reading, const char *path, struct b
 		if (sscanf(path, "/proc/%u/%n", &pid, &used) != 1 || !used)
 			return -ENOENT;
 	}
-	reading->subject = find_guest(&reading->rec->guests, pid);
-	if (!reading->subject)
-		return -ENOENT;
 	snprintf(name, sizeof(name), "%s", path + used);
+	reading->subject = find_guest(&reading->rec->guests, pid);
+	if (!reading->subject) {
+		text = pid == 1 && reading->rec->init ? find_text(view_init_texts, name) : NULL;
+		if (!text)
+			return is_guests_own(name) ? 0 : -ENOENT;
+		return (r = make_text(text, reading, out)) < 0 ? r : 1;
+	}
 	if (is_guests_own(name))
 		return 0;
 	text = find_text(view_process_texts, name);

@@ -257,3 +257,29 @@ const struct view_text view_process_texts[] = {
 	{ "timerslack_ns", "50000\n", NULL }, { "wchan", "0", NULL },
 	{ "setgroups", "allow\n", NULL },     { NULL, NULL, NULL },
 };
+
+#define ZEROS "0000000000000000\n"
+#define ALL_CAPABILITIES "000001ffffffffff\n"
+
+const struct view_text view_init_texts[] = {
+	{ "stat",
+	  "1 (sworn-init) S 0 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 " START_TICKS
+	  " 4096 1 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+	  NULL },
+	{ "statm", "1 1 0 0 0 1 0\n", NULL },
+	{ "status",
+	  "Name:\tsworn-init\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t1\nNgid:\t0\nPid:\t1\nPPid:\t0\n"
+	  "TracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t \nNStgid:\t1\nNSpid:\t1\n"
+	  "NSpgid:\t0\nNSsid:\t0\nKthread:\t0\nVmPeak:\t       4 kB\nVmSize:\t       4 kB\n"
+	  "VmRSS:\t       4 kB\nVmSwap:\t       0 kB\nThreads:\t1\nSigQ:\t0/16384\n"
+	  "SigPnd:\t" ZEROS "ShdPnd:\t" ZEROS "SigBlk:\t" ZEROS "SigIgn:\t" ZEROS "SigCgt:\t" ZEROS
+	  "CapInh:\t" ZEROS "CapPrm:\t" ALL_CAPABILITIES "CapEff:\t" ALL_CAPABILITIES "CapBnd:\t" ALL_CAPABILITIES
+	  "CapAmb:\t" ZEROS "NoNewPrivs:\t0\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n"
+	  "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n",
+	  NULL },
+	{ "comm", "sworn-init\n", NULL },
+	{ "cgroup", "0::/\n", NULL },
+	{ "oom_score", "0\n", NULL },
+	{ "oom_score_adj", "0\n", NULL },
+	{ NULL, NULL, NULL },
+};

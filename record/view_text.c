@@ -62,6 +62,17 @@ static int make_meminfo(const struct view_reading *reading, struct buffer *out)
 			    "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");
 }
 
+static int make_node_meminfo(const struct view_reading *reading, struct buffer *out)
+{
+	unsigned long total = VIEW_MEMORY_BYTES / 1024, free = VIEW_FREE_BYTES / 1024;
+
+	(void)reading;
+	return view_put(out,
+			"Node 0 MemTotal:       %lu kB\nNode 0 MemFree:        %lu kB\n"
+			"Node 0 MemUsed:        %lu kB\n",
+			total, free, total - free);
+}
+
 static int make_stat(const struct view_reading *reading, struct buffer *out)
 {
 	const struct recorder *rec = reading->rec;
@@ -216,6 +227,10 @@ const struct view_text view_texts[] = {
 	{ "/sys/devices/system/cpu/present", "0\n", NULL },
 	{ "/sys/devices/system/cpu/kernel_max", "0\n", NULL },
 	{ "/sys/devices/system/node/online", "0\n", NULL },
+	{ "/sys/devices/system/node/node0/meminfo", NULL, make_node_meminfo },
+	{ "/sys/devices/system/node/node0/cpumap", "1\n", NULL },
+	{ "/sys/devices/system/node/node0/cpulist", "0\n", NULL },
+	{ "/sys/devices/system/node/node0/distance", "10\n", NULL },
 	{ "/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n", NULL },
 	{ "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152\n", NULL },
 	{ "/sys/fs/cgroup/memory.max", "max\n", NULL },

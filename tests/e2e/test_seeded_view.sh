@@ -106,6 +106,8 @@ same machine true cat /proc/cpuinfo /proc/meminfo /proc/stat /proc/uptime /proc/
 	/proc/sys/kernel/{osrelease,hostname,pid_max,random/boot_id,random/uuid} /proc/sys/vm/overcommit_memory \
 	/sys/devices/system/cpu/{online,possible,present}
 same process true cat /proc/self/{maps,status,stat,statm,cgroup,mountinfo,uid_map,cmdline,environ,oom_score_adj}
+have "ps" ps && same ps true ps auxww
+have "free" free && same free true free
 same links true python3 -c '
 import os
 ends = os.pipe()
@@ -119,6 +121,7 @@ status.seek(5); assert os.pread(status.fileno(), 15, 5) == (first[5:]).encode()'
 same uname true uname -a
 same copies small_tree cp -a s copy
 same touch small_tree touch new s/f1
+same archive small_tree sh -c 'cp -a s t && ls -l --full-time t && touch -r s/f1 t/f1 && stat t/f1'
 same times small_tree python3 -c '
 import os
 def show(name):
