@@ -364,6 +364,9 @@ static int prepare(struct recording *recording)
 	rec->view = rec->seeded ? view_new() : NULL;
 	if (rec->seeded && !rec->view)
 		return -ENOMEM;
+	if (rec->view)
+		rec->view->workdir = recording->options.workdir ? recording->options.workdir
+								: recording->directory;
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
 	rec->cpu = recording->options.cpu;
 	rec->affinity = rec->seeded || rec->cpu ? 1 : own_affinity();

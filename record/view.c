@@ -16,7 +16,11 @@
 
 struct view *view_new(void)
 {
-	return calloc(1, sizeof(struct view));
+	struct view *view = calloc(1, sizeof(*view));
+
+	for (int fd = 0; view && fd < 3; fd++)
+		fstat(fd, &view->inherited[fd]);
+	return view;
 }
 
 void view_release(struct view *view)

@@ -32,6 +32,7 @@ struct view_file {
 	uint64_t device, inode;
 	uint64_t number; /* st_ino that guests see */
 	struct timespec access, change, birth, modified;
+	bool timed; /* these are known; else nobody asked yet */
 	uint32_t owner, group;
 	struct view_file *next; /* same bucket */
 };
@@ -70,6 +71,8 @@ struct view {
 	size_t contents_next;
 	char *outside[VIEW_OUTSIDE_MAX]; /* sentences for the trace; owned */
 	size_t outside_count;
+	struct stat inherited[3]; /* the files behind the command's first descriptors */
+	const char *workdir;	  /* where the command starts, as it sees that; borrowed */
 	uint8_t boot_id[16];
 	bool booted;	       /* boot_id is known */
 	bool groups_set;       /* a guest chose its supplementary groups */
@@ -126,6 +129,9 @@ void view_path_parent(struct view_path *path);
  */
 int view_path_status(struct view *view, const struct thread *thread, const struct view_path *path,
 		     struct stat *ret);
+/* Whether it is the directory, or in it, by the names that the guest has for both; true when that cannot be told. */
+bool view_path_is_below(struct view *view, const struct thread *thread,
+			const struct view_path *path, const char *directory);
 /* fstat(2) of a guest's descriptor: type, mode, links, owners, device and inode. 0 or -errno. */
 int view_fd_status(const struct thread *thread, int fd, struct stat *ret);
 

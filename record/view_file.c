@@ -1,5 +1,6 @@
 /* Files as guests see them: numbers in the order of first sight, times of the virtual clock, owners of the domain. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/stat.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ struct view_file *view_file_create(struct recorder *rec, const struct stat *stat
 		sinks_forget(rec->sinks, status->st_dev, status->st_ino);
 	}
 	file->access = file->change = file->birth = file->modified = view_stamp(rec);
+	file->timed = true;
 	return file;
 }
 
@@ -192,9 +194,55 @@ static bool counts_processes(struct view *view, const struct thread *thread, uin
 	return device == view->proc_device;
 }
 
+/* What a call of the stat family names. False when that is out of reach. */
+static bool named_path(struct thread *thread, struct view_path *ret)
+{
+	const uint64_t *args = thread->call.args;
+	bool at = thread->call.nr == SYS_newfstatat || thread->call.nr == SYS_statx;
+	uint64_t flags = at ? args[thread->call.nr == SYS_statx ? 2 : 3] : 0;
+
+	if (thread->call.nr == SYS_fstat) {
+		ret->directory = (int)args[0];
+		ret->text[0] = '\0';
+	} else if (view_path_read(thread, at ? (int)args[0] : AT_FDCWD, args[at ? 1 : 0], ret) < 0) {
+		return false;
+	}
+	ret->follow = thread->call.nr != SYS_lstat && !(flags & AT_SYMLINK_NOFOLLOW);
+	return true;
+}
+
+/* What comes and goes with this very run: files of the kernel, and where its output goes. */
+static bool is_of_the_run(struct view *view, const struct thread *thread, const struct view_file *file)
+{
+	for (size_t i = 0; i < 3; i++) {
+		if (view->inherited[i].st_ino == file->inode && view->inherited[i].st_dev == file->device)
+			return true;
+	}
+	return view_system_of(view, thread, file->device) != SYSTEM_FILES;
+}
+
+/*
+ * Files that are not the command's own work, as installed programs and libraries, keep the time of their content
+ * where that lies before the epoch: compilers and interpreters compare it with what they have noted.
+ */
+static void find_times(struct recorder *rec, struct thread *thread, struct view_file *file,
+		       const struct timespec *modified)
+{
+	struct view_path path;
+
+	if (file->timed)
+		return;
+	file->timed = true;
+	if ((uint64_t)modified->tv_sec >= rec->epoch_ns / NS_PER_S ||
+	    is_of_the_run(rec->view, thread, file) || !named_path(thread, &path) ||
+	    view_path_is_below(rec->view, thread, &path, rec->view->workdir))
+		return;
+	file->access = file->change = file->birth = file->modified = *modified;
+}
+
 static int change_stat(struct recorder *rec, struct thread *thread, uint64_t address)
 {
-	const struct view_file *file;
+	struct view_file *file;
 	struct stat status;
 
 	if (guest_read(thread, address, &status, sizeof(status)) != sizeof(status))
@@ -202,6 +250,8 @@ static int change_stat(struct recorder *rec, struct thread *thread, uint64_t add
 	file = view_file_find(rec, status.st_dev, status.st_ino);
 	if (!file)
 		return SWORN_ELIMIT;
+	if (S_ISREG(status.st_mode))
+		find_times(rec, thread, file, &status.st_mtim);
 	if (S_ISDIR(status.st_mode) && counts_processes(rec->view, thread, status.st_dev))
 		status.st_nlink = PROC_LINKS;
 	status.st_ino = file->number;
@@ -225,8 +275,9 @@ static struct statx_timestamp stamp_of(const struct timespec *time)
 /* What lies behind the device numbers says how this file system does its work. */
 static int change_statx(struct recorder *rec, struct thread *thread, uint64_t address)
 {
-	const struct view_file *file;
+	struct view_file *file;
 	struct statx status;
+	struct timespec modified;
 	uint64_t device;
 	size_t known = offsetof(struct statx, stx_dev_minor) + sizeof(status.stx_dev_minor);
 
@@ -236,6 +287,9 @@ static int change_statx(struct recorder *rec, struct thread *thread, uint64_t ad
 	file = view_file_find(rec, device, status.stx_ino);
 	if (!file)
 		return SWORN_ELIMIT;
+	modified = (struct timespec){ status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec };
+	if (S_ISREG(status.stx_mode))
+		find_times(rec, thread, file, &modified);
 	if (S_ISDIR(status.stx_mode) && counts_processes(rec->view, thread, device))
 		status.stx_nlink = PROC_LINKS;
 	memset((uint8_t *)&status + known, 0, sizeof(status) - known);

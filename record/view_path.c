@@ -92,12 +92,12 @@ int view_fd_status(const struct thread *thread, int fd, struct stat *ret)
 	return fd < 0 ? -EBADF : status_of(AT_FDCWD, path, ret);
 }
 
-int view_path_status(struct view *view, const struct thread *thread, const struct view_path *path,
-		     struct stat *ret)
+/* Opens it for its name and status alone. The descriptor or -errno. */
+static int open_path(struct view *view, const struct thread *thread, const struct view_path *path)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	char full[2 * PATH_BYTES_MAX + 1] = "", name[64];
-	int root, fd, r = 0;
+	int root, fd, r;
 	size_t used;
 
 	if (path->text[0] != '/') {
@@ -117,11 +117,36 @@ int view_path_status(struct view *view, const struct thread *thread, const struc
 	if (root < 0)
 		return -errno;
 	fd = (int)syscall(SYS_openat2, root, full, &how, sizeof(how));
-	r = fd < 0 ? -errno : status_of(fd, "", ret);
+	if (fd < 0)
+		fd = -errno;
+	close(root);
+	return fd;
+}
+
+int view_path_status(struct view *view, const struct thread *thread, const struct view_path *path,
+		     struct stat *ret)
+{
+	int fd = open_path(view, thread, path), r;
+
+	if (fd < 0)
+		return fd;
+	r = status_of(fd, "", ret);
+	close(fd);
+	return r;
+}
+
+bool view_path_is_below(struct view *view, const struct thread *thread,
+			const struct view_path *path, const char *directory)
+{
+	int fd = open_path(view, thread, path);
+	size_t length = strlen(directory);
+	char name[PATH_BYTES_MAX] = "";
+	bool known = fd >= 0 && view_path_of(thread, fd, name) == 0;
+
 	if (fd >= 0)
 		close(fd);
-	close(root);
-	return r;
+	return !known || (strncmp(name, directory, length) == 0 &&
+			  (name[length] == '/' || name[length] == '\0' || length == 1));
 }
 
 int view_path_read(struct thread *thread, int directory, uint64_t address, struct view_path *ret)

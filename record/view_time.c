@@ -84,6 +84,7 @@ static int note(struct recorder *rec, const struct stat *status, unsigned int ha
 		file->owner = shown_owner(status->st_uid);
 		file->group = shown_owner(status->st_gid);
 	}
+	file->timed = true;
 	file->change = view_stamp(rec);
 	if (happening & HAPPENED_WRITE)
 		file->modified = file->change;
@@ -171,6 +172,7 @@ static int set_times(struct recorder *rec, struct thread *thread)
 		return SWORN_ELIMIT;
 	choose_time(rec, thread, 0, &file->access);
 	choose_time(rec, thread, 1, &file->modified);
+	file->timed = true;
 	file->change = view_stamp(rec);
 	return 0;
 }

@@ -157,6 +157,15 @@ for path, directories, files in os.walk("."):
     for entry in os.scandir(path):
         print(entry.name, entry.inode(), entry.stat(follow_symlinks=False))'
 
+# With an epoch after the host's files were made those outside of the working directory have their own times, inside
+# all are alike.
+seeded+=(--epoch 1893456000)
+same own_times small_tree stat -c '%n %Y %Z' s/f1 /usr/bin/stat /etc/passwd
+grep -q '^s/f1 1893452400 1893452400$' "$LOG/own_times.out" ||
+	fail own_times "a file of the command's has another time: $(cat "$LOG/own_times.out")"
+grep -q "^/usr/bin/stat $(stat -Lc '%Y %Y' /usr/bin/stat)\$" "$LOG/own_times.out" ||
+	fail own_times "an installed file has another time: $(cat "$LOG/own_times.out")"
+seeded=(--schedule seeded --seed view)
 for guest in files proc; do
 	same "guest_$guest" true "$WORK/guests/view_$guest"
 done
