@@ -201,6 +201,7 @@ static int set_up(const struct ambient *ambient, struct message *message)
 		r = had & CLONE_NEWNS ? workdir_show(ambient->options->workdir) : -EPERM;
 		if (r)
 			return r;
+		umask(022);
 	}
 	if (had & CLONE_NEWUTS && host && sethostname(host, strlen(host)))
 		return -errno;

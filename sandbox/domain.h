@@ -42,7 +42,7 @@ struct ambient_options {
 	bool as_root; /* an ordinary user's guests see themselves as user 0 and group 0 */
 	bool placed;  /* what the command is started with lies at the same addresses each time */
 	const char *host_name; /* NULL: the host's; needs a namespace of its own, or stays the host's */
-	const char *workdir; /* absolute path at which the working directory is shown, or NULL */
+	const char *workdir; /* absolute path at which the working directory is shown, with umask 022, or NULL */
 };
 
 /* A guest started by the recorder. */

@@ -23,7 +23,16 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv > /dev/null; then
 		other=()
 	}
 fi
-[ "${#other[@]}" -gt 0 ] || [ "$(id -u)" -eq 0 ] || unshare -Urm true 2> /dev/null || {
+# Without namespaces the directory cannot be shown elsewhere, and nothing runs.
+status=0
+(cd "$RUN" && SWORN_WITHOUT=userns sworn record --workdir-as /work -o "$TRACES/none.sworn" -- touch ran 2> "$LOG/none") ||
+	status=$?
+if [ "$status" -eq 125 ] && grep -q -e '--workdir-as /work needs namespaces' "$LOG/none" && ! [ -e "$RUN/ran" ]; then
+	pass
+else
+	fail "without namespaces" "exit status $status: $(cat "$LOG/none")"
+fi
+[[ ,${SWORN_WITHOUT:-}, != *,userns,* ]] && { [ "$(id -u)" -eq 0 ] || unshare -Urm true 2> /dev/null; } || {
 	skip "--workdir-as" "this user gets no mount namespace"
 	finish
 }
@@ -61,13 +70,17 @@ same()
 	local -a command_line
 
 	shift 2
-	command_line=("$@")
+	# shellcheck disable=SC2034
+	command_line=("$@") # complain() prints it
 	prepare "$one" "$setup" && prepare "$two" "$setup" || { fail "$name" "cannot be prepared" && return; }
 	[ "${#other[@]}" -eq 0 ] || chown -R "$own:$own" "$WORK/two"
 	rm -f "$trace" "$second"
 	record "$one" "$trace" "$LOG/$name" HOME=/root USER=root SHLVL=1 -- "$@" || status=$?
 	as=("${other[@]}")
+	: > "$LOG/$name.2.out" > "$LOG/$name.2.err"
+	umask 077
 	record "$two" "$second" "$LOG/$name.2" SHLVL=3 HOME=/tmp USER=joe OLDPWD=/ -- "$@" || again=$?
+	umask 022
 	if [ "$status" -ne 0 ] || [ "$again" -ne 0 ]; then
 		complain "$name" "$trace" "exit statuses $status and $again" "$LOG/$name.err" "$LOG/$name.2.err"
 	elif ! cmp -s "$LOG/$name.out" "$LOG/$name.2.out"; then
