@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../traces/buffer.h"
 #include "../traces/error.h"
+#include "../traces/record.h"
 #include "../traces/syscall.h"
 
 struct compare {
 	struct reader *readers[2];
 	struct event events[2];
-	struct track *track;	 /* owned */
-	struct past_event *past; /* owned: the last COMPARE_PREVIOUS events, a ring */
-	uint64_t count;		 /* of equal events */
+	struct track *track;	  /* owned */
+	struct buffer records[2]; /* owned: of the two events */
+	struct past_event *past;  /* owned: the last COMPARE_PREVIOUS events, a ring */
+	uint64_t count;		  /* of equal events */
 	struct comparison *found;
 };
 
@@ -62,6 +65,41 @@ static bool infos_differ(struct comparison *found, const struct trace_info *a,
 			    b->schedule_seeded ? "seeded" : "observed") ||
 	       (!options->other_directory &&
 		head_differs(found, "the working directory", a->directory, b->directory));
+}
+
+static int encode(struct buffer *buffer, const struct event *event)
+{
+	struct cbor_out out;
+	int r = buffer_reserve(buffer, record_bound(event));
+	if (r < 0)
+		return r;
+	out = (struct cbor_out){ .bytes = buffer->bytes, .capacity = buffer->capacity };
+	r = record_encode(event, &out);
+	buffer->length = out.length;
+	return r;
+}
+
+/*
+ * Whether the two events differ: 1, 0, or negative. Their records decide, which hold all that an event has; the
+ * fields are looked at only to name what it is.
+ */
+static int differ(struct compare *compare)
+{
+	struct buffer *a = &compare->records[0], *b = &compare->records[1];
+	struct difference *difference = &compare->found->difference;
+	int r = encode(a, &compare->events[0]);
+	if (r == 0)
+		r = encode(b, &compare->events[1]);
+	if (r < 0 || (a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0))
+		return r;
+	if (events_differ(&compare->events[0], &compare->events[1], difference))
+		return 1;
+	difference->field = FIELD_DETAIL;
+	snprintf(difference->where, sizeof(difference->where), "the record");
+	for (int side = 0; side < 2; side++)
+		snprintf(difference->values[side], FIELD_VALUE_BYTES, "%zu bytes",
+			 compare->records[side].length);
+	return 1;
 }
 
 static int check(struct compare *compare, int side)
@@ -137,13 +175,15 @@ static void find_assumption(struct compare *compare)
 static void conclude(struct compare *compare)
 {
 	struct comparison *found = compare->found;
+	const struct trace_summary *summary = reader_summary(compare->readers[0]);
 	const struct trace_info *infos[2] = { reader_info(compare->readers[0]),
 					      reader_info(compare->readers[1]) };
 	struct suspects suspects = {
 		.events = { &compare->events[0], &compare->events[1] },
 		.track = compare->track,
-		.other_cpu = strcmp(infos[0]->cpu, infos[1]->cpu) != 0 ||
-			     infos[0]->xcr0 != infos[1]->xcr0,
+		.other_cpu = !(summary && summary->requires_cpu) &&
+			     (strcmp(infos[0]->cpu, infos[1]->cpu) != 0 ||
+			      infos[0]->xcr0 != infos[1]->xcr0),
 	};
 	found->thread = compare->events[0].thread;
 	found->unit = track_unit(compare->track, found->thread);
@@ -182,7 +222,10 @@ static int walk(struct compare *compare)
 			if (r == 0)
 				return ends_early(compare, side);
 		}
-		if (events_differ(&compare->events[0], &compare->events[1], &compare->found->difference)) {
+		int r = differ(compare);
+		if (r < 0)
+			return r;
+		if (r > 0) {
 			conclude(compare);
 			return 0;
 		}
@@ -215,6 +258,8 @@ int compare_traces(struct reader *a, struct reader *b, const struct compare_opti
 	compare.past = calloc(COMPARE_PREVIOUS, sizeof(*compare.past));
 	r = compare.track && compare.past ? walk(&compare) : -ENOMEM;
 	track_release(compare.track);
+	for (int side = 0; side < 2; side++)
+		buffer_release(&compare.records[side]);
 	free(compare.past);
 	return r;
 }

@@ -125,6 +125,7 @@ static void kind_items(const struct event *event, struct items *items)
 		add(items, "the instruction", FIELD_STOP, (uint64_t)event->trap.kind);
 		add(items, "its value", FIELD_RESULT, event->trap.value);
 		add(items, "its second value", FIELD_RESULT, event->trap.aux);
+		add(items, "its third value", FIELD_RESULT, event->trap.more);
 		return;
 	case EVENT_CHECKPOINT:
 		add(items, "reason", FIELD_DETAIL, (uint64_t)event->checkpoint.reason);

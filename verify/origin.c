@@ -141,6 +141,8 @@ static const struct member *member_at(uint32_t nr, size_t offset)
 	bool extended = nr == SYS_statx;
 	const struct member *members = extended ? statx_members : stat_members;
 	size_t count = extended ? COUNT(statx_members) : COUNT(stat_members);
+	if (nr == SYS_name_to_handle_at)
+		return NULL;
 	for (size_t i = 0; i < count; i++)
 		if (offset - members[i].offset < members[i].size)
 			return &members[i];
@@ -185,17 +187,17 @@ static enum origin by_path(const char *path)
 		return ORIGIN_PROC;
 	if (starts(path, "/dev/") && !starts(path, "/dev/shm/"))
 		return ORIGIN_DEVICE;
-	if (!strcmp(path, "socket"))
+	if (starts(path, "[socket"))
 		return ORIGIN_SOCKET;
-	if (!strcmp(path, "pipe"))
+	if (starts(path, "[pipe"))
 		return ORIGIN_PIPE;
-	if (starts(path, "timerfd"))
+	if (starts(path, "[timerfd"))
 		return ORIGIN_CLOCK;
-	if (starts(path, "signalfd"))
+	if (starts(path, "[signalfd"))
 		return ORIGIN_SIGNAL;
-	if (starts(path, "eventfd") || starts(path, "epoll"))
+	if (starts(path, "[eventfd") || starts(path, "[epoll"))
 		return ORIGIN_ORDER;
-	return ORIGIN_FILE;
+	return path[0] == '[' ? ORIGIN_CALL : ORIGIN_FILE;
 }
 
 /* What the call was about: the path it was given, or what its first descriptor was opened as. */
@@ -253,6 +255,9 @@ static enum origin by_call(const struct suspects *suspects, struct difference *d
 		show_member(suspects, member, difference);
 		snprintf(subject, ORIGIN_SUBJECT_BYTES, "%s of ", member->name);
 	}
+	/* Flags, versions and layout: of the inode, not of what is in it. */
+	if (event->nr == SYS_ioctl && place == ORIGIN_FILE)
+		place = ORIGIN_METADATA;
 	if (about)
 		copy_printable(subject, about);
 	return rights_differ(suspects, difference) ? ORIGIN_USER : place;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -130,10 +131,19 @@ static const char *named(const struct files *files, int64_t descriptor)
 	return descriptor >= 0 && (size_t)descriptor < files->count ? files->names[descriptor] : NULL;
 }
 
+/* Other calls take texts that are no paths. */
+static bool takes_path(const struct row *row)
+{
+	return row->grant == GRANT_FS_READ || row->grant == GRANT_FS_WRITE ||
+	       row->grant == GRANT_FS_BY_FLAGS || row->grant == GRANT_PROC_SPAWN;
+}
+
 const char *event_path(const struct event *event)
 {
 	const struct row *row = syscall_resolve(event->nr, event->args);
-	for (unsigned int i = 0; row && i < 6; i++) {
+	if (!row || !takes_path(row))
+		return NULL;
+	for (unsigned int i = 0; i < 6; i++) {
 		if (row->args[i].kind != ARG_MEMORY || row->args[i].extent != EXTENT_STRING)
 			continue;
 		for (size_t n = 0; n < event->payloads_count; n++) {
@@ -197,6 +207,7 @@ static int note_call(struct track *track, const struct event *event)
 	const struct row *row = syscall_resolve(event->nr, event->args);
 	struct tracked *thread;
 	const char *name;
+	char made[64];
 	if (!row || event->result < 0 || !is_followed(event, row))
 		return 0;
 	thread = take(track, event->thread);
@@ -205,15 +216,16 @@ static int note_call(struct track *track, const struct event *event)
 	if (event->mappings_count > 0)
 		return note_regions(track, thread->unit, event);
 	if (event->nr == SYS_pipe || event->nr == SYS_pipe2)
-		return note_pair(thread->files, event, "pipe");
+		return note_pair(thread->files, event, "[pipe]");
 	if (event->nr == SYS_socketpair)
-		return note_pair(thread->files, event, "socket");
+		return note_pair(thread->files, event, "[socket]");
 	if (event->nr == SYS_close)
 		return name_descriptor(thread->files, (int64_t)event->args[0], NULL);
 	name = event_path(event);
 	if (!name && row->args[0].kind == ARG_FD)
 		name = named(thread->files, (int64_t)(int32_t)event->args[0]);
-	return name_descriptor(thread->files, event->result, name ? name : row->name);
+	snprintf(made, sizeof(made), "[%s]", row->name);
+	return name_descriptor(thread->files, event->result, name ? name : made);
 }
 
 static struct files *copy_files(const struct files *from)

@@ -19,7 +19,7 @@ int track_event(struct track *track, const struct event *event);
 
 /* The unit that a thread belongs to, 0 when it is not known. */
 uint32_t track_unit(const struct track *track, uint32_t thread);
-/* What a descriptor of the thread was opened as: a path, or the name of the call that made it ("socket", "pipe");
+/* What a descriptor of the thread was opened as: a path, or the name of the call that made it ("[socket]", "[pipe]");
  * NULL when it is not known. Valid until the next track_event(). */
 const char *track_descriptor(const struct track *track, uint32_t thread, int descriptor);
 /* The path behind the mapping that was made last over the address in the thread's unit, or NULL. */

@@ -195,15 +195,43 @@ static int run_tool(const char *const argv[])
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
+/* Whether the current directory is one that the path leads through. */
+static bool is_inside(const char *path)
+{
+	char here[PATH_MAX], *real = realpath(path, NULL);
+	size_t length = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+	bool inside = real && length > 0 && strncmp(real, here, length) == 0 &&
+		      (length == 1 || real[length] == '/');
+	free(real);
+	return inside;
+}
+
 /* A copy of the current directory, with everything that cp(1) keeps, under a name of another length each time. */
 static int copy_directory(struct run *run, const char *place)
 {
 	const char *const copy[] = { "cp", "-a", "--", ".", run->directory, NULL };
 	snprintf(run->directory, sizeof(run->directory), "%.*s/copy%.*s", PATH_MAX - 64, place,
 		 (int)(run->number % 16), "-of-directory-a");
+	if (is_inside(place))
+		return -EXDEV;
 	if (mkdir(run->directory, 0755) < 0)
 		return -errno;
 	return run_tool(copy);
+}
+
+/* Why there is no place for a run. */
+static void tell_place(const struct twin *twin, struct run *run)
+{
+	if (run->code == -EXDEV)
+		snprintf(run->reason, sizeof(run->reason),
+			 "a copy of the directory would go into itself, below %.200s; name another TMPDIR, or "
+			 "leave out directory with --vary",
+			 twin->scratch);
+	else
+		snprintf(run->reason, sizeof(run->reason), "%s below %.200s: %s",
+			 run->directory[0] ? "the directory could not be copied to a place"
+					   : "no place for it could be made",
+			 twin->scratch, strerror(-run->code));
 }
 
 /* Everything that the run writes to is in one directory, which belongs to whoever runs. */
@@ -464,10 +492,7 @@ void twin_record(struct twin *twin, struct run *run)
 	argv = run->code == 0 ? record_argv(twin, run) : NULL;
 	if (!argv) {
 		run->code = run->code ? run->code : -ENOMEM;
-		snprintf(run->reason, sizeof(run->reason), "%s below %.200s: %s",
-			 run->directory[0] ? "the directory could not be copied to a place"
-					   : "no place for it could be made",
-			 twin->scratch, strerror(-run->code));
+		tell_place(twin, run);
 		return;
 	}
 	if (is_asked(twin)) {

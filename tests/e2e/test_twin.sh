@@ -8,20 +8,14 @@ mkdir -p temporary
 export TMPDIR=$WORK/temporary
 chmod 755 "$WORK" "$TMPDIR"
 
-# CPUID tells programs the processor's number, and another recording may hold the one that is wanted: all here
-# happens on one.
-first_cpu=$(taskset -cp $$ | grep -oE '[0-9]+' | sed -n 2p)
-taskset -cp "$first_cpu" $$ > /dev/null || finish
-CALM=("--vary=load,time,nice")
-
-# twin NAME STATUS ARGUMENT...: runs it into log/NAME.out, log/NAME.err and NAME.json
+# twin NAME STATUS ARGUMENT...: runs it into NAME.out, NAME.err and NAME.json in the log
 twin()
 {
 	local name=$1 wanted=$2 status=0
 
 	shift 2
-	rm -f "$name.json"
-	sworn twin --report "$name.json" "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" || status=$?
+	rm -f "$LOG/$name.json"
+	sworn twin --report "$LOG/$name.json" "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" || status=$?
 	[ "$status" -eq "$wanted" ] && pass && return
 	fail "$name" "exit status $status, not $wanted: sworn twin $*"
 	tail -n 25 "$LOG/$name.out" "$LOG/$name.err" | sed 's/^/    /'
@@ -39,7 +33,7 @@ says()
 # report NAME TEST: Python expressions over the report `r`, one per line, must hold, as must the set of keys
 report()
 {
-	if python3 - "$1.json" "$2" > "$LOG/$1.check" 2>&1 <<'END'
+	if python3 - "$LOG/$1.json" "$2" > "$LOG/$1.check" 2>&1 <<'END'
 import json, sys
 
 with open(sys.argv[1]) as file:
@@ -88,7 +82,7 @@ nothing_left()
 }
 
 # Identical, and what the report says then.
-twin same 0 "${CALM[@]}" -n 3 -- /bin/true
+twin same 0 -n 3 -- /bin/true
 says same '^identical: 3 runs of [0-9]+ events, 1 unit, state sha256:[0-9a-f]{64}, exit status 0$'
 says same '^  run 2 .*busy processes.*niceness.*started later'
 report same '
@@ -96,11 +90,12 @@ report same '
 	r["argv"] == ["/bin/true"] and len(r["runs"]) == 3 and r["checked"]["pairs"] == 2
 	r["checked"]["events"] == r["checked"]["of"] == r["events"] > 10 and r["difference"] is None
 	all(run["recorded"] and run["trace"] is None and run["events"] == r["events"] for run in r["runs"])
-	r["runs"][0]["varied"] == [] and r["runs"][2]["varied"] == ["load", "time", "nice"]
+	r["runs"][0]["varied"] == [] and r["runs"][2]["varied"] == ["load", "time", "cpu", "nice"]
 	r["runs"][1]["start"] >= r["runs"][0]["start"] + 1000000000
 	r["runs"][1]["busy"] > 0 and r["runs"][0]["nice"] == 0 < r["runs"][1]["nice"]
 	r["state_hash"].startswith("sha256:")'
 nothing_left same
+twin hello 0 -- echo hello
 twin seed 0 --vary none --seed 7 -- /bin/true
 report seed 'r["seed"] == "7"'
 twin fails 0 --vary none -- /bin/false
@@ -118,7 +113,7 @@ sworn twin --vary none --report - -- /bin/true 2> "$LOG/dash.err" | python3 -c '
 
 # Threads and processes: the seed alone decides their order.
 for guest in race many_threads many_processes; do
-	twin "seeded_$guest" 0 "${CALM[@]}" -- "$GUESTS/$guest"
+	twin "seeded_$guest" 0 -- "$GUESTS/$guest"
 	nothing_left "seeded_$guest"
 done
 
@@ -130,10 +125,50 @@ twin file 1 --vary none -- sh -c 'read line < counter; echo "x$line" > counter'
 differs file file counter
 says file 'events before, the same in both:'
 says file '^  next: diff <\(sworn verify'
+# One processor: CPUID tells its number, where no processor is named.
+first_cpu=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')
+all_cpus=$(taskset -cp $$ | sed 's/.*: *//')
+taskset -cp "$first_cpu" $$ > /dev/null
 twin proc 1 --vary time --schedule observed --clock virtual -- sh -c 'read line < /proc/uptime; echo "$line"'
 differs proc proc /proc/uptime
 twin order 1 --vary load --schedule observed --clock virtual -- "$GUESTS/race"
 differs order order ''
+taskset -cp "$all_cpus" $$ > /dev/null
+
+# Another directory, environment and, from root, user behind --workdir-as. The directory itself stays as it is.
+mkdir -p project && echo content > project/data && cd project || exit 1
+namespaces=yes
+[ "$(id -u)" -eq 0 ] || unshare -Urm true 2> /dev/null || namespaces=
+[[ ,${SWORN_WITHOUT:-}, != *,userns,* ]] || namespaces=
+if [ "$namespaces" ]; then
+	export PATH=/usr/local/bin:/usr/bin:/bin
+	# shellcheck disable=SC2016 # for the guest's shell
+	twin workdir 0 -n 3 --workdir-as /work -- sh -c 'pwd; env; ls -la; id; echo more >> data; cat data; echo "$HOME" > made; ls -l made'
+	report workdir '
+		r["runs"][0]["directory"] != r["runs"][1]["directory"] and r["runs"][2]["user"] == 0
+		{"directory", "environment"} <= set(r["runs"][1]["varied"]) and r["exit"]["code"] == 0
+		("user" in r["runs"][1]["varied"]) == (__import__("os").getuid() == 0) and "user" not in r["runs"][2]["varied"]'
+	[ "$(ls)" = data ] && [ "$(cat data)" = content ] && pass || fail workdir "the directory was changed: $(ls)"
+	nothing_left workdir
+	twin place 0 --workdir-as /work --vary none -- sh -c 'echo more >> data'
+	[ "$(wc -l < data)" -eq 3 ] && pass || fail place "without copies the runs did not work in the directory itself"
+	if [ "$(id -u)" -eq 0 ]; then
+		echo secret > ../secret && chmod 600 ../secret
+		twin user 1 --workdir-as /work --vary user,directory -- cat "$WORK/secret"
+		cd .. && differs user user "$WORK/secret" && cd project || exit 1
+		says user '^  next: --vary without user'
+	else
+		skip user "only root can become another user"
+	fi
+	cd ../temporary || exit 1
+	mkdir -p below
+	TMPDIR=$PWD/below twin itself 3 --workdir-as /work -- /bin/true
+	says itself 'would go into itself.*TMPDIR'
+	rm -rf below
+else
+	skip workdir "this user gets no mount namespace"
+fi
+cd "$WORK" || exit 1
 
 # Kept traces.
 twin keep 0 --vary none -n 3 --keep kept -- /bin/true

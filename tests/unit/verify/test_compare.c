@@ -127,10 +127,13 @@ static bool mutate(struct sample *sample, unsigned int what)
 	case 23: event->memory.target ^= 1; return event->kind == EVENT_MEMORY;
 	case 24: event->exec.path = "/bin/false"; return event->kind == EVENT_EXEC;
 	case 25: event->kind = (enum event_kind)((event->kind + 1) % 13); return true;
+	case 26:
+		event->trap.more ^= 1;
+		return event->kind == EVENT_TRAP && event->trap.kind == TRAP_CPUID;
 	}
 	return false;
 }
-#define MUTATIONS 26
+#define MUTATIONS 27
 
 static void a_change_of_any_field_is_seen(void **state)
 {
@@ -349,7 +352,7 @@ static void descriptors_are_followed_through_dup_fork_and_socket(void **state)
 	}
 	compare_events(events[0], 4, events[1], 4);
 	assert_int_equal(found.origin, ORIGIN_SOCKET);
-	assert_string_equal(found.subject, "socket");
+	assert_string_equal(found.subject, "[socket]");
 	assert_int_equal(found.events, 3);
 }
 
