@@ -293,15 +293,31 @@ static int become_user(uid_t user)
 	return 0;
 }
 
+/*
+ * Puts a file in the place of a standard one, opened anew: what a command does to its descriptors (O_APPEND, its
+ * position) must not meet the next one. A file that cannot be opened again is handed on as it is.
+ */
+static void take_file(int fd, int flags, int standard, off_t start)
+{
+	char link[32];
+	int own;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	own = open(link, flags | O_CLOEXEC);
+	dup2(own < 0 ? fd : own, standard);
+	if (own >= 0 && own != standard)
+		close(own);
+	lseek(standard, start, SEEK_SET);
+}
+
 static _Noreturn void become_recorder(const struct twin *twin, const struct run *run,
 				      const char *const *argv)
 {
 	sigset_t set;
 	int r = 0;
 	waited_signals(&set);
-	dup2(twin->input, STDIN_FILENO);
-	dup2(twin->output, STDOUT_FILENO);
-	dup2(twin->errors, STDERR_FILENO);
+	take_file(twin->input, O_RDONLY, STDIN_FILENO, twin->input_start);
+	take_file(twin->output, O_RDWR | O_TRUNC, STDOUT_FILENO, 0);
+	take_file(twin->errors, O_RDWR | O_TRUNC, STDERR_FILENO, 0);
 	if (run->nice)
 		setpriority(PRIO_PROCESS, 0, run->nice);
 	if (run->varied & VARY_ENVIRONMENT)
@@ -426,17 +442,6 @@ static void read_reason(const struct twin *twin, struct run *run)
 			*c = '?';
 }
 
-static void rewind_files(const struct twin *twin)
-{
-	lseek(twin->input, twin->input_start, SEEK_SET);
-	for (int i = 0; i < 2; i++) {
-		int fd = i ? twin->errors : twin->output;
-		lseek(fd, 0, SEEK_SET);
-		if (ftruncate(fd, 0) < 0)
-			lseek(fd, 0, SEEK_END);
-	}
-}
-
 /* A number that nobody here has. */
 static uid_t fresh_user(void)
 {
@@ -499,7 +504,6 @@ void twin_record(struct twin *twin, struct run *run)
 		free(argv);
 		return;
 	}
-	rewind_files(twin);
 	now = report_now_ns();
 	if ((run->varied & VARY_TIME) && now - twin->last_start_ns < LATER_NS)
 		pause_ns(LATER_NS - (now - twin->last_start_ns));

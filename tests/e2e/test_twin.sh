@@ -106,6 +106,10 @@ report killed 'r["exit"] == {"code": None, "signal": 9}'
 echo first > input
 twin input 0 --vary none -- sh -c 'read line; test "$line" = first' < input
 report input 'r["exit"]["code"] == 0'
+twin append 0 --vary none -- /usr/bin/python3 -c 'import fcntl, os
+for fd, flag in (0, os.O_NONBLOCK), (1, os.O_APPEND), (2, os.O_APPEND):
+	flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+	fcntl.fcntl(fd, fcntl.F_SETFL, flags | flag)' < input
 sworn twin --vary none -- /bin/true > "$LOG/plain.out" 2> "$LOG/plain.err" || fail plain "without a report: $?"
 [ "$(head -c 10 "$LOG/plain.out")" = identical: ] && [ ! -s "$LOG/plain.err" ] || fail plain "the first word is not the verdict"
 sworn twin --vary none --report - -- /bin/true 2> "$LOG/dash.err" | python3 -c 'import json, sys; json.load(sys.stdin)' ||
