@@ -32,7 +32,7 @@ static const char help[] =
 	"\n"
 	"Other options are handed to `sworn record`, whose --schedule is seeded here and whose --seed is a fresh\n"
 	"one that is the same for all runs. What COMMAND prints is in the traces; it reads from standard input if\n"
-	"that is a file. Without copies it finds what the run before left in the directory.\n"
+	"that is a file. What a run leaves in the directory (without copies) or in /tmp, the next one finds.\n"
 	"\n"
 	"Exit codes: 0 identical; 1 different; 2 usage; 3 could not tell: a run could not be recorded;\n"
 	"5 a trace is damaged.\n";

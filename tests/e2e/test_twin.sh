@@ -206,11 +206,11 @@ for signal in INT TERM; do
 	env --default-signal=INT timeout -s KILL 100 "$SWORN" twin --report ended.json -- \
 		sh -c 'test -e started && exec "./$0" -c "while :; do :; done"; : > started' "$spinner" > "$LOG/ended.out" 2>&1 &
 	outer=$!
-	for _ in $(seq 400); do
+	for _ in $(seq 1200); do
 		pid=$(pgrep -P "$outer" -x sworn) && kill -0 "$pid" && pgrep -x "$spinner" > /dev/null && break
 		sleep 0.05
 	done
-	[ "$pid" ] || { fail "$signal" "it ended by itself: $(head -n 5 "$LOG/ended.out")" && continue; }
+	[ "$pid" ] || { fail "$signal" "it ended by itself: $(head -n 5 "$LOG/ended.out")" && kill "$outer" && continue; }
 	children=$(pgrep -P "$pid" | tr '\n' ' ')
 	kill -$signal "$pid"
 	wait "$outer" 2> /dev/null

@@ -229,11 +229,13 @@ static void clocks_random_bytes_and_signals_are_named(void **state)
 	struct event call = { .kind = EVENT_CALL, .thread = 1, .nr = SYS_time, .result = 1 };
 	struct event later = call, number = { .kind = EVENT_CALL, .thread = 1, .nr = SYS_getpid };
 	struct event traps[3] = {
-		{ .kind = EVENT_TRAP, .thread = 1, .trap = { TRAP_RDTSC, 5, 0 } },
-		{ .kind = EVENT_TRAP, .thread = 1, .trap = { TRAP_RDTSC, 6, 0 } },
-		{ .kind = EVENT_TRAP, .thread = 1, .trap = { TRAP_RANDOM, 6, 0 } },
+		{ .kind = EVENT_TRAP, .thread = 1, .trap = { .kind = TRAP_RDTSC, .value = 5 } },
+		{ .kind = EVENT_TRAP, .thread = 1, .trap = { .kind = TRAP_RDTSC, .value = 6 } },
+		{ .kind = EVENT_TRAP, .thread = 1, .trap = { .kind = TRAP_RANDOM, .value = 6 } },
 	};
-	struct event drawn = { .kind = EVENT_TRAP, .thread = 1, .trap = { TRAP_RANDOM, 7, 0 } };
+	struct event drawn = { .kind = EVENT_TRAP,
+			       .thread = 1,
+			       .trap = { .kind = TRAP_RANDOM, .value = 7 } };
 	struct event signal = { .kind = EVENT_SIGNAL, .thread = 1, .signal = { .siginfo = { 14 } } };
 	struct event another = number;
 	(void)state;
