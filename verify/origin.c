@@ -221,6 +221,19 @@ static void copy_printable(char *to, const char *from)
 	to[used] = '\0';
 }
 
+/* Bytes in which a call leaves the time that it did not wait. */
+static bool is_remainder(const struct row *row, const struct suspects *suspects,
+			 const struct difference *difference)
+{
+	const struct event *event = suspects->events[0];
+	const char *name;
+	if (difference->field != FIELD_BYTES || difference->index >= event->payloads_count ||
+	    event->payloads[difference->index].arg >= 6)
+		return false;
+	name = row->args[event->payloads[difference->index].arg].name;
+	return name && (!strcmp(name, "timeout") || !strcmp(name, "rem"));
+}
+
 /* One of both was not allowed to. */
 static bool rights_differ(const struct suspects *suspects, const struct difference *difference)
 {
@@ -239,6 +252,8 @@ static enum origin by_call(const struct suspects *suspects, struct difference *d
 	const struct member *member;
 	if (!row)
 		return ORIGIN_CALL;
+	if (is_remainder(row, suspects, difference))
+		return ORIGIN_CLOCK;
 	for (size_t i = 0; i < COUNT(by_number); i++)
 		if (by_number[i].nr == event->nr)
 			return by_number[i].origin;

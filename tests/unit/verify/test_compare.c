@@ -501,6 +501,25 @@ static void a_checkpoint_names_the_page_and_what_it_holds(void **state)
 	assert_string_equal(found.difference.values[1], "untouched");
 }
 
+static void time_that_was_not_waited_is_of_the_clock(void **state)
+{
+	struct event calls[2];
+	struct payload left[2] = { { 4, DIRECTION_OUT, 0x900, 1, (const uint8_t *)"a" },
+				   { 4, DIRECTION_OUT, 0x900, 1, (const uint8_t *)"b" } };
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		calls[i] = (struct event){ .kind = EVENT_CALL,
+					   .thread = 1,
+					   .nr = SYS_recvmmsg,
+					   .args = { 3, 0x1000, 1, 0, 0x900 },
+					   .result = 1,
+					   .payloads = &left[i],
+					   .payloads_count = 1 };
+	assert_origin(&nothing, &calls[0], &calls[1], ORIGIN_CLOCK);
+	left[0].arg = left[1].arg = 1;
+	assert_origin(&nothing, &calls[0], &calls[1], ORIGIN_CALL);
+}
+
 static void a_call_that_only_one_was_allowed_is_a_matter_of_rights(void **state)
 {
 	struct event calls[2] = { opened("first, the file"), opened("first, the file") };
@@ -539,6 +558,38 @@ static void an_assumption_about_the_path_is_quoted(void **state)
 	assert_false(found.seeded);
 }
 
+/* Traces of others hold what they like: for sanitizers. */
+static void whatever_two_events_hold_is_judged(void **state)
+{
+	struct track *track = track_new();
+	char subject[ORIGIN_SUBJECT_BYTES];
+	(void)state;
+	assert_non_null(track);
+	for (unsigned int i = 1; i <= 20000; i++) {
+		struct sample a = { .seed = i }, b = { .seed = i * 7919 };
+		struct suspects suspects = { .events = { &a.event, &b.event }, .track = track };
+		struct difference difference;
+		enum event_kind kind = (enum event_kind)(i % 13);
+		sample_next(&a, kind);
+		sample_next(&b, i % 5 ? kind : (enum event_kind)(i / 5 % 13));
+		a.event.thread = i / 13 % 4 + 1;
+		b.event.thread = i % 3 ? a.event.thread : i % 4;
+		if (i % 2) {
+			b.event.nr = a.event.nr;
+			memcpy(b.event.args, a.event.args, sizeof(b.event.args));
+			b.event.ip = a.event.ip;
+			b.event.registers_hash = a.event.registers_hash;
+		}
+		if (!events_differ(&a.event, &b.event, &difference))
+			continue;
+		assert_string_not_equal(origin_name(origin_of(&suspects, &difference, subject)), "?");
+		assert_in_range(strlen(subject), 0, sizeof(subject) - 1);
+		assert_in_range(strlen(difference.values[1]), 0, FIELD_VALUE_BYTES - 1);
+		assert_true(track_event(track, &a.event) == 0);
+	}
+	track_release(track);
+}
+
 static void every_origin_has_a_word_and_a_sentence(void **state)
 {
 	(void)state;
@@ -568,8 +619,10 @@ int main(void)
 		cmocka_unit_test(what_a_program_was_started_with_is_named),
 		cmocka_unit_test(mapped_files_and_addresses_are_named),
 		cmocka_unit_test(a_checkpoint_names_the_page_and_what_it_holds),
+		cmocka_unit_test(time_that_was_not_waited_is_of_the_clock),
 		cmocka_unit_test(a_call_that_only_one_was_allowed_is_a_matter_of_rights),
 		cmocka_unit_test(an_assumption_about_the_path_is_quoted),
+		cmocka_unit_test(whatever_two_events_hold_is_judged),
 		cmocka_unit_test(every_origin_has_a_word_and_a_sentence),
 	};
 	return cmocka_run_group_tests(tests, sample_directory, sample_directory_remove);
