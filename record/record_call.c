@@ -454,6 +454,9 @@ int record_return(struct recorder *rec, struct thread *thread)
 	if (r < 0)
 		return r;
 	event.result = result;
+	if (rec->hides_code)
+		event.flags |= CALL_HIDES_CODE;
+	rec->hides_code = false;
 	r = capture_outputs(rec, thread, result);
 	if (r < 0)
 		return r;

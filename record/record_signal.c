@@ -127,6 +127,17 @@ static int take_trap(struct recorder *rec, struct thread *thread)
 	return r < 0 ? r : 1;
 }
 
+/* 1 when this stop was made by code that runs for the first time, and is an event now. */
+static int take_code(struct recorder *rec, struct thread *thread, uint64_t address)
+{
+	int r = record_code(rec, thread, address);
+
+	if (r <= 0)
+		return r;
+	r = undo_forced(thread, SIGSEGV);
+	return r < 0 ? r : 1;
+}
+
 bool record_at_boundary(const struct thread *thread)
 {
 	struct registers a = thread->registers, b = thread->record->boundary;
@@ -451,6 +462,11 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 		return take_unframed(rec, thread, &event);
 	event.signal.synchronous = signal_is_synchronous(event.signal.siginfo) && !own->in_call &&
 				   !is_claimed(rec, thread, signal);
+	if (signal == SIGSEGV && info.si_code == SEGV_ACCERR && event.signal.synchronous && rec->cpu) {
+		r = take_code(rec, thread, (uint64_t)(uintptr_t)info.si_addr);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	if (signal == SIGSEGV && info.si_code == SI_KERNEL && event.signal.synchronous) {
 		r = take_trap(rec, thread);
 		if (r != 0)

@@ -4,15 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 
+#include "../sandbox/code.h"
 #include "../sandbox/entropy.h"
 #include "../sandbox/random.h"
 #include "../sandbox/replaced.h"
 #include "../sandbox/site.h"
+#include "../traces/error.h"
 #include "recorder.h"
 
 #define KNOWN_TEXTS 256
 #define OPCODE_BYTES 3
+#define CODE_SITES_MAX 256
+#define INSTRUCTION_BYTES_MAX 15
 #define ASSUMPTION_BYTES (TEXT_DOUBTS_BYTES + 256)
 
 /* Where the same part of the same content was searched before. */
@@ -110,6 +115,17 @@ static int search(struct recorder *rec, const struct mapping *mapping, const str
 	return r;
 }
 
+static int hide_code(struct recorder *rec, struct thread *thread, const struct mapping *mapping)
+{
+	int r = code_hide(thread, false, mapping->start, mapping->end);
+
+	if (r > 0) {
+		rec->hides_code = true;
+		thread->record->revealed = 0;
+	}
+	return r < 0 ? r : 0;
+}
+
 int record_text(struct recorder *rec, struct thread *thread, const struct mapping *mapping, bool announce)
 {
 	static const uint8_t trap = REPLACED_TRAP;
@@ -120,7 +136,7 @@ int record_text(struct recorder *rec, struct thread *thread, const struct mappin
 		return 0;
 	if (mapping->backing != BACKING_BLOB) {
 		rec->own_code = true;
-		return 0;
+		return rec->cpu && announce ? hide_code(rec, thread, mapping) : 0;
 	}
 	r = search(rec, mapping, &text);
 	for (size_t i = 0; text && r == 0 && i < text->count; i++) {
@@ -142,14 +158,77 @@ int record_text(struct recorder *rec, struct thread *thread, const struct mappin
 int record_text_protected(struct recorder *rec, struct thread *thread)
 {
 	const struct mapping_table *table = &thread->process->space->table;
-	uint64_t start = thread->call.args[0], end = start + thread->call.args[1];
+	uint64_t start = thread->call.args[0], end = (start + thread->call.args[1] + 4095) & ~4095ULL;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < table->count; i++) {
-		if (table->entries[i].start < end && table->entries[i].end > start)
-			r = record_text(rec, thread, &table->entries[i], true);
+		struct mapping part = table->entries[i];
+
+		if (part.start >= end || part.end <= start)
+			continue;
+		if (part.backing != BACKING_BLOB) { /* replay hides what the call names, and no more */
+			part.start = part.start > start ? part.start : start;
+			part.end = part.end < end ? part.end : end;
+		}
+		r = record_text(rec, thread, &part, true);
 	}
 	return r;
+}
+
+/* Writes traps over what is reached from the thread's instruction pointer in the window, as payloads. */
+static int replace_code(struct recorder *rec, struct thread *thread, const struct code_window *window)
+{
+	static const uint8_t trap = REPLACED_TRAP;
+	static uint8_t bytes[CODE_WINDOW_BYTES];
+	static uint32_t sites[CODE_SITES_MAX];
+	size_t length = window->end - window->start, count;
+	uint8_t first[INSTRUCTION_BYTES_MAX];
+	uint64_t entry = thread->registers.rip;
+	int r = 0;
+
+	/* An instruction that begins before the window was searched with what is there. */
+	if (entry < window->start)
+		entry += code_length(first, guest_read(thread, entry, first, sizeof(first)));
+	if (entry < window->start)
+		return 0;
+
+	if (guest_read(thread, window->start, bytes, length) != length)
+		return SWORN_EGONE;
+	count = code_find(bytes, length, entry - window->start, sites, CODE_SITES_MAX);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct payload payload = { PAYLOAD_TEXT, DIRECTION_OUT, window->start + sites[i], 1,
+					   &trap };
+
+		r = guest_write(thread, payload.address, &trap, 1);
+		if (r == 0)
+			r = capture_bytes(rec, thread, &payload);
+	}
+	return r;
+}
+
+int record_code(struct recorder *rec, struct thread *thread, uint64_t address)
+{
+	struct event event = { .kind = EVENT_TRAP, .thread = thread->number, .ip = thread->registers.rip };
+	struct code_window window;
+	int r = 0;
+
+	if (address - event.ip >= INSTRUCTION_BYTES_MAX || !code_window(thread, address, &window) ||
+	    (thread->record->revealed == window.start && record_at_boundary(thread)))
+		return 0;
+	event.registers_hash = registers_hash(&thread->registers);
+	event.trap.kind = TRAP_CODE;
+	event.args[0] = window.start;
+	event.args[1] = window.end;
+	r = replace_code(rec, thread, &window);
+	if (r == 0)
+		r = code_reveal(thread, false, &window);
+	if (r < 0)
+		return r;
+	thread->record->revealed = window.start;
+	thread->stand = STAND_BOUNDARY;
+	schedule_resume(thread, PTRACE_CONT, 0);
+	r = capture_emit(rec, thread, &event);
+	return r < 0 ? r : 1;
 }
 
 bool record_replaced(struct recorder *rec, struct thread *thread, const uint8_t *code, struct event *event)
@@ -185,8 +264,9 @@ const char *record_text_assumption(const struct recorder *rec)
 		return NULL;
 	at = (size_t)snprintf(text, sizeof(text), "CPUID answers as on the recording CPU ");
 	if (rec->own_code)
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       "in generated code, which draws no hardware random numbers");
+		at += (size_t)snprintf(
+			text + at, sizeof(text) - at,
+			"in generated code where it was not found, which draws no hardware random numbers");
 	if (rec->text_doubts[0])
 		snprintf(text + at, sizeof(text) - at, "%sat places that are taken for data, in %s",
 			 rec->own_code ? ", and " : "", rec->text_doubts);

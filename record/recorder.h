@@ -98,6 +98,7 @@ struct record_thread {
 	size_t robust_count;
 	uint64_t clear_word;
 	struct guest_schedule schedule;
+	uint64_t revealed; /* start of the code that ran last for the first time: a fault right there is its own */
 	struct wait wait;
 	bool died;	      /* seeded: its death was reported and waits for its turn */
 	int death;	      /* that wait status */
@@ -157,7 +158,8 @@ struct recorder {
 	bool seeded; /* --schedule seeded: nothing in the trace may depend on anything but command, files and seed */
 	struct view *view; /* seeded: what guests see of the host (view.h); NULL: the host as it is. Owned */
 	const struct cpu_model *cpu; /* --cpu: what guests see, NULL: the host's */
-	bool own_code; /* some memory that is executable has no file: nobody looked at its instructions */
+	bool hides_code; /* the call that returns made memory executable that is hidden (code.h) */
+	bool own_code; /* some memory that is executable has no file: not all its instructions were looked at */
 	char text_doubts[TEXT_DOUBTS_BYTES]; /* files with places that could be CPUID, and how many */
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
 	bool pmu_used;	     /* a preempted turn is in the trace */
@@ -304,6 +306,8 @@ int record_text_protected(struct recorder *rec, struct thread *thread);
  * event->trap and args, and the thread's registers. */
 bool record_replaced(struct recorder *rec, struct thread *thread, const uint8_t *code,
 		     struct event *event);
+/* A fault at `address` is memory of the guest's own that runs for the first time: 1 when it is an event now, 0 or negative. */
+int record_code(struct recorder *rec, struct thread *thread, uint64_t address);
 /* What a replay has to assume of this trace's code and the processor; NULL: nothing. Valid until the next call. */
 const char *record_text_assumption(const struct recorder *rec);
 int record_exec(struct recorder *rec, struct thread *thread, unsigned long former_tid);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "../sandbox/code.h"
 #include "../sandbox/replaced.h"
 #include "../traces/error.h"
 #include "replayer.h"
@@ -127,6 +128,14 @@ int replay_place(struct replayer *rep, struct thread *thread, const struct mappi
 	return SWORN_EFORMAT;
 }
 
+/* Where the recorder found code that is looked at when it runs. */
+static int hide_code(struct thread *thread, const struct event *event, uint64_t start, uint64_t end)
+{
+	int r = event->flags & CALL_HIDES_CODE ? code_hide(thread, true, start, end) : 0;
+
+	return r < 0 ? r : 0;
+}
+
 static int play_mmap(struct replayer *rep, struct thread *thread)
 {
 	const struct event *event = rep->event;
@@ -144,7 +153,7 @@ static int play_mmap(struct replayer *rep, struct thread *thread)
 	if (r == 0)
 		r = mapping_insert(&space->table, m);
 	dirty_cover(space->dirty, m->start, m->end);
-	return r;
+	return r < 0 ? r : hide_code(thread, event, m->start, m->end);
 }
 
 static int play_brk(struct replayer *rep, struct thread *thread)
@@ -341,6 +350,27 @@ int replay_text(struct thread *thread, const struct event *event, const struct p
 	return guest_write(thread, payload->address, payload->bytes, 1);
 }
 
+int replay_code(struct thread *thread, const struct event *event)
+{
+	struct code_window window = { event->args[0], event->args[1] };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < event->payloads_count; i++) {
+		const struct payload *payload = &event->payloads[i];
+		uint8_t opcode[3] = { 0 };
+
+		guest_read(thread, payload->address, opcode, sizeof(opcode));
+		if (payload->arg != PAYLOAD_TEXT || payload->length != 1 ||
+		    payload->bytes[0] != REPLACED_TRAP || payload->address < window.start ||
+		    payload->address >= window.end || !replaced_may_be(opcode))
+			return SWORN_EREFUSED;
+		r = guest_write(thread, payload->address, payload->bytes, 1);
+	}
+	if (r == 0 && !is_placeable(window.start, window.end))
+		return SWORN_EREFUSED;
+	return r < 0 ? r : code_reveal(thread, true, &window);
+}
+
 int replay_execute(struct replayer *rep, struct thread *thread)
 {
 	const struct call *call = &thread->call;
@@ -370,5 +400,6 @@ int replay_execute(struct replayer *rep, struct thread *thread)
 		expected = 0;
 	if (result != expected)
 		return diverge_number(rep, "result", (uint64_t)expected, (uint64_t)result);
-	return guest_finish_call(thread, rep->event->result);
+	r = guest_finish_call(thread, rep->event->result);
+	return r < 0 ? r : hide_code(thread, rep->event, start, start + page_up(call->args[1]));
 }

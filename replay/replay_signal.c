@@ -184,7 +184,8 @@ int replay_sigreturn(struct replayer *rep, struct thread *thread)
 /* The instruction is the one that the trace names: does what it said it did. */
 static int answer_trap(struct replayer *rep, struct thread *thread)
 {
-	static const char *const names[] = { "rdtsc", "rdtscp", "rdrand or rdseed", "cpuid", "rdpid" };
+	static const char *const names[] = { "rdtsc", "rdtscp", "rdrand or rdseed",
+					     "cpuid", "rdpid",	"code that runs first" };
 	const struct event *event = rep->event;
 	bool rdtscp = event->trap.kind == TRAP_RDTSCP;
 	uint8_t code[REPLACED_BYTES_MAX] = { 0 };
@@ -226,7 +227,7 @@ int replay_trap(struct replayer *rep, struct thread *thread)
 	if (event->registers_hash != registers_hash(&thread->registers))
 		return diverge_number(rep, "registers", event->registers_hash,
 				      registers_hash(&thread->registers));
-	r = answer_trap(rep, thread);
+	r = event->trap.kind == TRAP_CODE ? replay_code(thread, event) : answer_trap(rep, thread);
 	if (r < 0)
 		return r;
 	thread->registers.orig_rax = (uint64_t)-1;

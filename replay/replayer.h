@@ -90,6 +90,8 @@ int replay_call(struct replayer *rep, struct thread *thread);
 int replay_part(struct replayer *rep, struct thread *thread);
 int replay_map(struct replayer *rep, struct thread *thread);
 /* A byte of program text that the recorder replaced in the mapping that this event made (sandbox/entropy.h). */
+/* TRAP_CODE: memory that runs for the first time. */
+int replay_code(struct thread *thread, const struct event *event);
 int replay_text(struct thread *thread, const struct event *event, const struct payload *payload);
 int replay_execute(struct replayer *rep, struct thread *thread);
 int replay_exec(struct replayer *rep, struct thread *thread);

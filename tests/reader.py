@@ -364,7 +364,7 @@ COMMON = {
     5: ("args", lambda v: isinstance(v, list) and 1 <= len(v) <= 6 and v[-1] != 0 and
         all(isinstance(x, int) and x >= 0 for x in v)),
     6: ("result", lambda v: isinstance(v, int) and v != 0 and v < 1 << 63),
-    7: ("flags", number(7)), 8: ("sink", number(U32)),
+    7: ("flags", number(15)), 8: ("sink", number(U32)),
     9: ("payloads", array(4096, is_payload)), 10: ("mappings", array(65536, is_mapping)),
     11: ("registers", string(216, 216)), 12: ("vector", string(0, 16384)),
 }
@@ -381,7 +381,7 @@ KINDS = [
     ("signal", ("action", number(1)), ("synchronous", number(1)), ("siginfo", is_siginfo),
      ("mask", number(U64), "x")),
     ("sigreturn",),
-    ("trap", ("trap", number(4)), ("value", number(U64), "x"), ("aux", number(U32)), ("more", number(U64), "x")),
+    ("trap", ("trap", number(5)), ("value", number(U64), "x"), ("aux", number(U32)), ("more", number(U64), "x")),
     ("checkpoint", ("reason", number(3)), ("unit", number(U32)), ("last", number(1)),
      ("hash", is_digest), ("shift", number(52))),
     ("refused",),

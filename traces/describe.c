@@ -177,7 +177,8 @@ static void put_argument(struct text *text, const struct event *event, const str
 	}
 }
 
-static const char *const instructions[] = { "rdtsc", "rdtscp", "rdrand or rdseed", "cpuid", "rdpid" };
+static const char *const instructions[] = { "rdtsc", "rdtscp", "rdrand or rdseed",
+					    "cpuid", "rdpid",  "code that runs first" };
 
 static void put_call(struct text *text, const struct event *event)
 {

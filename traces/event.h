@@ -58,7 +58,7 @@ enum payload_source {
 	PAYLOAD_OBJECT = 11,	   /* MEMORY: address is an offset inside the shared object */
 	PAYLOAD_CHILD_SETTID = 12, /* CLONE: CHILD_SETTID word, in the child's memory */
 	PAYLOAD_TAGS = 13, /* CHECKPOINT: 8 bytes for each group of pages from `address` on (sandbox/tag.h) */
-	PAYLOAD_TEXT = 14, /* CALL of mmap, mprotect: a byte of program text that was replaced (sandbox/replaced.h) */
+	PAYLOAD_TEXT = 14, /* CALL of mmap, mprotect, TRAP_CODE: a byte of program text that was replaced (sandbox/replaced.h) */
 	PAYLOAD_SOURCE_LAST = 14,
 };
 enum direction { DIRECTION_IN = 1, DIRECTION_OUT = 2, DIRECTION_INOUT = 3 };
@@ -105,6 +105,7 @@ enum turn_end {
 enum call_flag {
 	CALL_RESTARTED = 1, /* a handler with SA_RESTART came first: rip goes back to the call, rax to its number */
 	CALL_UNFINISHED = 2, /* the call is still in flight, or its thread died inside it: only what it has written so far */
+	CALL_HIDES_CODE = 8, /* what the call made executable is so only once it runs (sandbox/code.h) */
 	CHECKPOINT_UNPLACED = 4, /* CHECKPOINT: where the thread stood is not known: its registers and memory are left out */
 };
 
@@ -135,6 +136,7 @@ enum trap_kind {
 	TRAP_RANDOM = 2, /* RDRAND or RDSEED */
 	TRAP_CPUID = 3,	 /* args: eax and ecx before */
 	TRAP_RDPID = 4,
+	TRAP_CODE = 5, /* no instruction: memory args[0] to args[1] becomes executable (sandbox/code.h) */
 };
 
 enum sink_kind { SINK_STDOUT = 1, SINK_STDERR = 2, SINK_FILE = 3, SINK_SOCKET = 4 };

@@ -12,7 +12,7 @@
 #define PAGE_MASK UINT64_C(4095)
 #define MAPPING_FLAGS (MAP_PRIVATE | MAP_SHARED | MAP_GROWSDOWN | MAP_NORESERVE)
 #define MAPPING_PROT (PROT_READ | PROT_WRITE | PROT_EXEC)
-#define CALL_FLAGS (CALL_RESTARTED | CALL_UNFINISHED | CHECKPOINT_UNPLACED)
+#define CALL_FLAGS (CALL_RESTARTED | CALL_UNFINISHED | CHECKPOINT_UNPLACED | CALL_HIDES_CODE)
 #define REGISTERS_BYTES (8 * REGISTERS_WORDS)
 #define PAYLOAD_BOUND 32 /* bytes around a payload's own */
 #define MAPPING_BOUND 160
@@ -80,7 +80,7 @@ static const struct field event_fields[EVENT_KINDS][CBOR_KEYS] = {
 		[14] = BOOL(event, signal.synchronous),
 		[15] = OTHER(SIGINFO, event, signal.siginfo), [16] = U64(event, signal.mask) },
 	[EVENT_SIGRETURN] = { COMMON },
-	[EVENT_TRAP] = { COMMON, [13] = ENUM(event, trap.kind, TRAP_RDPID),
+	[EVENT_TRAP] = { COMMON, [13] = ENUM(event, trap.kind, TRAP_CODE),
 		[14] = U64(event, trap.value), [15] = U32(event, trap.aux),
 		[16] = U64(event, trap.more) },
 	[EVENT_CHECKPOINT] = { COMMON,

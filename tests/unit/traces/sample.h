@@ -167,7 +167,7 @@ static inline void sample_kind(struct sample *sample)
 		event->signal.mask = sample_word(sample);
 		break;
 	case EVENT_TRAP:
-		event->trap.kind = (enum trap_kind)(sample_random(sample) % 5);
+		event->trap.kind = (enum trap_kind)(sample_random(sample) % 6);
 		event->trap.value = sample_word(sample);
 		event->trap.aux = (uint32_t)sample_word(sample);
 		event->trap.more = sample_word(sample);
@@ -206,7 +206,7 @@ static inline void sample_next(struct sample *sample, enum event_kind kind)
 	for (size_t i = 0; i < 6; i++)
 		event->args[i] = sample_word(sample);
 	event->result = (int64_t)sample_word(sample) * (sample_random(sample) % 2 ? 1 : -1);
-	event->flags = (uint32_t)(sample_random(sample) % 8);
+	event->flags = (uint32_t)(sample_random(sample) % 16);
 	event->sink = (uint32_t)sample_word(sample);
 	sample_payloads(sample);
 	if (sample_random(sample) % 2)

@@ -125,7 +125,7 @@ static void values_out_of_range_are_refused(void **state)
 	(void)state;
 	REFUSED(0xa1, 0, 13);						   /* kind */
 	REFUSED(0xa1, 1, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0);			   /* thread: 33 bits */
-	REFUSED(0xa1, 7, 8);						   /* flags */
+	REFUSED(0xa1, 7, 16);						   /* flags */
 	REFUSED(0xa2, 0, 2, 13, 6);					   /* turn.end */
 	REFUSED(0xa2, 0, 5, 13, 5);					   /* exit.cause */
 	REFUSED(0xa2, 0, 5, 14, 2);					   /* exit.process_gone */
@@ -199,7 +199,7 @@ static void events_that_no_reader_accepts_are_not_encoded(void **state)
 	char path[PATH_BYTES_MAX + 1];
 	struct event events[] = {
 		{ .kind = (enum event_kind)13 },
-		{ .flags = 8 },
+		{ .flags = 16 },
 		{ .payloads = &payload, .payloads_count = 1 },
 		{ .mappings = &mapping, .mappings_count = 1 },
 		{ .kind = EVENT_TURN, .turn.end = (enum turn_end)6 },
