@@ -1,4 +1,5 @@
 /* What files of /proc/PID say about a guest: from the model, or as the kernel has it but for what is the host's. */
+#include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "view.h"
 
 #define REAL_BYTES_MAX 16384
+#define AUXV_PAIRS_MAX 64
 #define STAT_FIELDS 53
 #define START_TICKS "100000" /* VIEW_UPTIME_S */
 
@@ -245,17 +247,46 @@ int view_make_descriptor(const struct view_reading *reading, unsigned int fd, st
 	return r;
 }
 
+/* The kernel keeps the one that it made, before it was rewritten (record_exec.c). */
+static int make_auxv(const struct view_reading *reading, struct buffer *out)
+{
+	uint64_t pairs[AUXV_PAIRS_MAX][2];
+	ssize_t n = pread(reading->file, pairs, sizeof(pairs), 0);
+	const struct cpu_model *model = reading->rec->cpu;
+
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof(pairs[0]); i++) {
+		if (pairs[i][0] == AT_SYSINFO_EHDR) {
+			pairs[i][0] = AT_IGNORE;
+			pairs[i][1] = 0;
+		} else if (model) {
+			pairs[i][1] = cpu_model_auxv(model, pairs[i][0], pairs[i][1]);
+		}
+	}
+	return n < 0 ? -errno : buffer_append(out, pairs, (size_t)n);
+}
+
 const struct view_text view_process_texts[] = {
-	{ "maps", NULL, make_maps },	      { "status", NULL, make_status },
-	{ "stat", NULL, make_stat },	      { "statm", NULL, make_statm },
-	{ "mounts", NULL, view_make_mounts }, { "mountinfo", NULL, view_make_mountinfo },
-	{ "uid_map", NULL, make_id_map },     { "gid_map", NULL, make_id_map },
-	{ "cgroup", "0::/\n", NULL },	      { "cpuset", "/\n", NULL },
-	{ "oom_score", "0\n", NULL },	      { "oom_score_adj", "0\n", NULL },
-	{ "oom_adj", "0\n", NULL },	      { "loginuid", "4294967295", NULL },
-	{ "sessionid", "4294967295", NULL },  { "schedstat", "0 0 1\n", NULL },
-	{ "timerslack_ns", "50000\n", NULL }, { "wchan", "0", NULL },
-	{ "setgroups", "allow\n", NULL },     { NULL, NULL, NULL },
+	{ "maps", NULL, make_maps },
+	{ "status", NULL, make_status },
+	{ "stat", NULL, make_stat },
+	{ "statm", NULL, make_statm },
+	{ "mounts", NULL, view_make_mounts },
+	{ "mountinfo", NULL, view_make_mountinfo },
+	{ "uid_map", NULL, make_id_map },
+	{ "gid_map", NULL, make_id_map },
+	{ "cgroup", "0::/\n", NULL },
+	{ "cpuset", "/\n", NULL },
+	{ "oom_score", "0\n", NULL },
+	{ "oom_score_adj", "0\n", NULL },
+	{ "oom_adj", "0\n", NULL },
+	{ "loginuid", "4294967295", NULL },
+	{ "sessionid", "4294967295", NULL },
+	{ "schedstat", "0 0 1\n", NULL },
+	{ "timerslack_ns", "50000\n", NULL },
+	{ "wchan", "0", NULL },
+	{ "setgroups", "allow\n", NULL },
+	{ "auxv", NULL, make_auxv },
+	{ NULL, NULL, NULL },
 };
 
 #define ZEROS "0000000000000000\n"

@@ -94,6 +94,26 @@ if grep -qw rdrand /proc/cpuinfo; then
 	check draws "two recordings with one seed drew other numbers" cmp -s "$LOG/draws_1" "$LOG/draws_2"
 fi
 
+# A seeded recording names a processor by itself, in /proc, too, and does not tell on which one it ran.
+if [[ " ${levels[*]} " == *" x86-64-v3 "* ]] && have seeded_cpu taskset; then
+	mapfile -t cpus < <(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' | awk -F - '{ print $1; print $NF }')
+	for name in cpu_model own_code hardware_random; do
+		for n in 0 -1; do
+			taskset -c "${cpus[n]}" timeout -s KILL 100 "$SWORN" record --schedule seeded --seed 7 -o "$TRACES/seeded" -- \
+				"$GUESTS/$name" > "$LOG/out" 2> "$LOG/err" < /dev/null
+			status=$?
+			check "seeded_$name" "recording exits with $status: $(tail -n 1 "$LOG/err")" [ "$status" -eq 0 ]
+			sworn verify --list "$TRACES/seeded" > "$LOG/list$n" 2> "$LOG/err"
+		done
+		check "seeded_$name" "other events on another processor" cmp -s "$LOG/list0" "$LOG/list-1"
+		command_line=("$GUESTS/$name")
+		replay_check "seeded_$name" "$TRACES/seeded" && pass
+	done
+	timeout -s KILL 100 "$SWORN" record --schedule seeded -o "$TRACES/seeded" -- cat /proc/cpuinfo > "$LOG/out" 2> "$LOG/err"
+	expect_line seeded_cpu '^model name.*: Sworn x86-64-v3$'
+	expect_no_line seeded_cpu 'avx512|rdrand'
+fi
+
 # A host that lacks something: neither side goes on.
 if [[ " ${levels[*]} " == *" x86-64-v3 "* ]]; then
 	SWORN_WITHOUT=avx2 sworn record --cpu x86-64-v3 -o "$TRACES/lacking" -- /bin/true > "$LOG/out" 2>&1

@@ -70,6 +70,22 @@ static uint64_t auxv(uint64_t type)
 	return at[1];
 }
 
+/* The same, as the kernel's file has it. */
+static uint64_t proc_auxv(uint64_t type)
+{
+	uint64_t pairs[64][2] = { 0 };
+	FILE *file = fopen("/proc/self/auxv", "r");
+	size_t count = file ? fread(pairs, sizeof(pairs[0]), 64, file) : 0;
+
+	expect(file);
+	fclose(file);
+	for (size_t i = 0; i < count; i++) {
+		if (pairs[i][0] == type)
+			return pairs[i][1];
+	}
+	return 0;
+}
+
 static void processor(void)
 {
 	static char text[16384], line[8192];
@@ -92,10 +108,13 @@ static void processor(void)
 	fclose(file);
 	name = line_of(text, "\nmodel name", line, sizeof(line));
 	/* A recording of a named processor need not have made this file up, too. */
-	if (!name || strncmp(name + 1, own, strlen(own)) != 0)
+	if (!name || strncmp(name + 1, own, strlen(own)) != 0) {
 		features_agree(NULL);
-	else
+	} else {
+		expect(proc_auxv(AT_HWCAP) == first.d && proc_auxv(AT_HWCAP2) == auxv(AT_HWCAP2));
+		expect(proc_auxv(AT_ENTRY) == auxv(AT_ENTRY));
 		features_agree(line_of(text, "\nflags", line, sizeof(line)));
+	}
 }
 
 /* All components that XCR0 enables fit into what leaf 0xd says, and the one of AVX is where it says. */
