@@ -142,9 +142,7 @@ static int cut_here(struct recorder *rec, struct thread *thread)
 
 	thread->registers.orig_rax = (uint64_t)-1;
 	own->position = (struct position){ .kind = TURN_STATE, .registers = thread->registers };
-	r = own->deliver ? 0 : dirty_start(thread, false);
-	if (r == 0)
-		r = record_state(rec, thread, &request, own->position.state);
+	r = record_state(rec, thread, &request, own->position.state);
 	if (r < 0)
 		return r;
 	own->cut = true;
@@ -187,6 +185,8 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	int status, r;
 
 	r = stop_get_registers(thread);
+	if (r == 0)
+		r = dirty_start(thread, false);
 	if (r == 0)
 		r = spin_find(&rec->guests, thread, &status);
 	if (r < 0)

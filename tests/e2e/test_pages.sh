@@ -2,57 +2,72 @@
 # State hashes of which only written pages are read are those of which all are, on both sides, and the guest cannot tell.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-# CPUID tells programs which CPU they are on, and they keep it.
-cpu=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status)
-
-# record NAME INTERVAL [COMMAND...]: without COMMAND the guest program; its environment says nothing of SWORN_WITHOUT
+# record NAME OPTION... -- COMMAND...: the command's environment says nothing of SWORN_WITHOUT
 record()
 {
-	local name=$1 interval=$2 status=0
+	local name=$1 options=() status=0
 
-	shift 2
-	[ $# -gt 0 ] || set -- "$GUESTS/written_pages"
-	run_pinned record --seed 1 --clock virtual --checkpoint-interval "$interval" -o "$TRACES/$name.sworn" -- \
-		env -u SWORN_WITHOUT "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" < /dev/null || status=$?
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1") && shift
+	done
+	shift
+	sworn record "${options[@]}" -o "$TRACES/$name.sworn" -- env -u SWORN_WITHOUT "$@" \
+		> "$LOG/$name.out" 2> "$LOG/$name.err" < /dev/null || status=$?
 	[ "$status" -eq 0 ] || fail "$name" "recording exits with $status: $(tail -n 3 "$LOG/$name.err")"
 }
 
-run_pinned()
+# events NAME PROGRAM: those of the program's own unit, with all state hashes and tags
+events()
 {
-	timeout -s KILL 100 taskset -c "$cpu" "$SWORN" "$@"
+	sworn verify --list "$TRACES/$1.sworn" 2> /dev/null |
+		sed "1,/^[0-9]* exec .*$2/d; s/^[0-9]* //; /^end /d"
 }
 
-# hashes NAME: events of the program itself, with all state hashes and tags
-hashes()
+arguments=()
+# both NAME PROGRAM OPTION...: with $arguments, with and without, each replayed with and without
+both()
 {
-	sworn verify --list "$TRACES/$1.sworn" 2> /dev/null | sed '1,/^[0-9]* exec .*written_pages/d; s/^[0-9]* //; /^end /d'
-}
+	local name=$1 program=$2 kind
 
-"$GUESTS/written_pages" > "$LOG/native.out" || fail native "exit status $?"
-for interval in 1 13; do
-	record "dirty_$interval" "$interval"
-	SWORN_WITHOUT=uffd record "all_$interval" "$interval"
-	for name in dirty all; do
-		name=${name}_$interval
-		cmp -s "$LOG/native.out" "$LOG/$name.out" || fail "$name" "native and recorded output differ"
-		replay_check "$name" "$TRACES/$name.sworn" && pass
-		SWORN_WITHOUT=uffd replay_check "${name}_without" "$TRACES/$name.sworn" && pass
+	shift 2
+	"$GUESTS/$program" "${arguments[@]}" > "$LOG/$name.native" || fail "$name" "natively exit status $?"
+	record "${name}_dirty" "$@" -- "$GUESTS/$program" "${arguments[@]}"
+	SWORN_WITHOUT=uffd record "${name}_all" "$@" -- "$GUESTS/$program" "${arguments[@]}"
+	for kind in dirty all; do
+		cmp -s "$LOG/$name.native" "$LOG/${name}_$kind.out" ||
+			fail "${name}_$kind" "native and recorded output differ"
+		replay_check "${name}_$kind" "$TRACES/${name}_$kind.sworn" && pass
+		SWORN_WITHOUT=uffd replay_check "${name}_${kind}_without" "$TRACES/${name}_$kind.sworn" && pass
 	done
-done
-# One process alone, as two take turns by the clock. What it reads of /proc/self/maps is in the events.
-record dirty_alone 1 "$GUESTS/written_pages" alone
-SWORN_WITHOUT=uffd record all_alone 1 "$GUESTS/written_pages" alone
-if [ "$(hashes dirty_alone | grep -c '^checkpoint')" -ge 90 ] &&
-	diff <(hashes dirty_alone) <(hashes all_alone) > "$LOG/hashes.diff"; then
-	pass
-else
-	fail hashes "with and without: $(head -c 600 "$LOG/hashes.diff")"
-fi
+}
+
+# same NAME PROGRAM COUNT KIND: of both() the same events, at least COUNT of them of that kind
+same()
+{
+	if [ "$(events "$1_dirty" "$2" | grep -c "^$4 ")" -ge "$3" ] &&
+		diff <(events "$1_dirty" "$2") <(events "$1_all" "$2") > "$LOG/$1.diff"; then
+		pass
+	else
+		fail "$1" "events with and without: $(head -c 600 "$LOG/$1.diff")"
+	fi
+}
+
+arguments=(areas)
+both each written_pages --checkpoint-interval 1
+both some written_pages --checkpoint-interval 13
+arguments=()
+both seeded written_pages --schedule seeded --seed 1 --checkpoint-interval 1
+same seeded written_pages 100 checkpoint
+# Cuts by state.
+both spin spin_pages --schedule seeded --seed 1
+same spin spin_pages 10 turn
 
 # Whether the kernel follows anything: "uw" in a line of VmFlags (proc_pid_smaps(5)).
-record flags 1 "$GUESTS/written_pages" flags
-SWORN_WITHOUT=uffd record flags_without 1 "$GUESTS/written_pages" flags
-[ "$(tail -n 1 "$LOG/flags_without.out")" = "followed: no" ] || fail flags "without uffd: $(tail -n 1 "$LOG/flags_without.out")"
+record flags --checkpoint-interval 1 -- "$GUESTS/written_pages" flags
+SWORN_WITHOUT=uffd record flags_without --checkpoint-interval 1 -- "$GUESTS/written_pages" flags
+[ "$(tail -n 1 "$LOG/flags_without.out")" = "followed: no" ] ||
+	fail flags "without uffd: $(tail -n 1 "$LOG/flags_without.out")"
 if ! sworn doctor | grep -q '^uffd  *ok'; then
 	skip flags "this host cannot tell what is written"
 elif [ "$(tail -n 1 "$LOG/flags.out")" = "followed: yes" ]; then

@@ -9,6 +9,8 @@
 #define PAGE 4096UL
 #define PAGES 1024UL
 
+static uint8_t before_heap[64 * PAGE];
+
 static uint64_t sum_of(const uint8_t *at, size_t pages)
 {
 	uint64_t sum = 0;
@@ -85,11 +87,11 @@ static void pages_go(uint8_t *at)
 	boundary();
 }
 
-/* Lines of /proc/self/maps that show some of these pages. Without stdio, which asks for times. */
-static int areas(const uint8_t *at, size_t pages)
+/* Lines of /proc/self/maps that show something between the two addresses. Without stdio, which asks for times. */
+static int areas(const void *from, const void *to)
 {
 	static char text[65536];
-	unsigned long start, end, low = (unsigned long)at, high = low + pages * PAGE;
+	unsigned long start, end, low = (unsigned long)from, high = (unsigned long)to;
 	int fd = open("/proc/self/maps", O_RDONLY), count = 0;
 	size_t length = 0;
 	ssize_t n;
@@ -120,7 +122,7 @@ static uint8_t *moves(uint8_t *at)
 	boundary();
 	expect(mmap(rest + 300 * PAGE, 300 * PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == rest + 300 * PAGE);
-	say("joined: %d area\n", areas(rest, 600));
+	say("joined: %d area\n", areas(rest, rest + 600 * PAGE));
 	fill(rest + 300 * PAGE, 300, 2);
 	boundary();
 	moved = mremap(rest, 600 * PAGE, 700 * PAGE, MREMAP_MAYMOVE);
@@ -175,7 +177,7 @@ static void forks(uint8_t *at)
 	boundary();
 }
 
-static void heap_grows(void)
+static void heap_grows(bool with_before)
 {
 	uint8_t *heap = sbrk(400 * PAGE);
 
@@ -186,7 +188,10 @@ static void heap_grows(void)
 	heap[500 * PAGE] = 1;
 	heap[0]++;
 	boundary();
-	say("heap: %d area, %016lx\n", areas(heap, 800), sum_of(heap, 800));
+	say("heap: %d area, %016lx\n", areas(heap, heap + 800 * PAGE), sum_of(heap, 800));
+	if (with_before)
+		say("with what lies before it: %d areas\n",
+		    areas(before_heap + sizeof(before_heap) - 1, heap + 800 * PAGE));
 	expect(sbrk(-(intptr_t)(600 * PAGE)) != (void *)-1);
 	boundary();
 }
@@ -222,9 +227,8 @@ int main(int argc, char **argv)
 	pages_go(at);
 	moved = moves(at);
 	moves_areas();
-	if (argc == 1)
-		forks(at);
-	heap_grows();
+	forks(at);
+	heap_grows(argc > 1 && strcmp(argv[1], "areas") == 0);
 	say("%016lx %016lx\n", sum_of(at, PAGES), sum_of(moved, 200));
 	if (argc > 1 && strcmp(argv[1], "flags") == 0)
 		say_flags();
