@@ -33,12 +33,11 @@ static uint64_t uptime_ns(const struct recorder *rec)
 	return VIEW_UPTIME_S * 1000000000ULL + rec->clock_ns;
 }
 
-/* Without a named processor it is the host's, like what CPUID says. */
 static int make_cpuinfo(const struct view_reading *reading, struct buffer *out)
 {
-	const struct cpu_model *model = reading->rec->cpu;
+	const char *text = reading->rec->cpu ? cpu_model_cpuinfo(reading->rec->cpu) : NULL;
 
-	return model ? view_put(out, "%s", cpu_model_cpuinfo(model)) : -ENOENT;
+	return text ? buffer_append(out, text, strlen(text)) : -ENOENT;
 }
 
 static int make_meminfo(const struct view_reading *reading, struct buffer *out)
@@ -61,6 +60,17 @@ static int make_meminfo(const struct view_reading *reading, struct buffer *out)
 	return r ? r
 		 : view_put(out,
 			    "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");
+}
+
+static int make_node_meminfo(const struct view_reading *reading, struct buffer *out)
+{
+	unsigned long total = VIEW_MEMORY_BYTES / 1024, free = VIEW_FREE_BYTES / 1024;
+
+	(void)reading;
+	return view_put(out,
+			"Node 0 MemTotal:       %lu kB\nNode 0 MemFree:        %lu kB\n"
+			"Node 0 MemUsed:        %lu kB\n",
+			total, free, total - free);
 }
 
 static int make_stat(const struct view_reading *reading, struct buffer *out)
@@ -217,6 +227,10 @@ const struct view_text view_texts[] = {
 	{ "/sys/devices/system/cpu/present", "0\n", NULL },
 	{ "/sys/devices/system/cpu/kernel_max", "0\n", NULL },
 	{ "/sys/devices/system/node/online", "0\n", NULL },
+	{ "/sys/devices/system/node/node0/meminfo", NULL, make_node_meminfo },
+	{ "/sys/devices/system/node/node0/cpumap", "1\n", NULL },
+	{ "/sys/devices/system/node/node0/cpulist", "0\n", NULL },
+	{ "/sys/devices/system/node/node0/distance", "10\n", NULL },
 	{ "/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n", NULL },
 	{ "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152\n", NULL },
 	{ "/sys/fs/cgroup/memory.max", "max\n", NULL },
