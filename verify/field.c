@@ -287,12 +287,16 @@ static bool payload_differs(const struct event *a, const struct event *b, size_t
 	ret->address = any->address + at;
 	name_payload(x ? a : b, any, ret->where);
 	used = strlen(ret->where);
-	snprintf(ret->where + used, sizeof(ret->where) - used, ", byte %zu, at 0x%" PRIx64, at,
-		 any->address + at);
+	if (same)
+		snprintf(ret->where + used, sizeof(ret->where) - used, ", byte %zu, at 0x%" PRIx64,
+			 at, any->address + at);
 	for (int side = 0; side < 2; side++) {
 		const struct payload *p = side ? y : x;
-		if (!p || at > p->length)
+		if (!p)
 			snprintf(ret->values[side], FIELD_VALUE_BYTES, "none");
+		else if (!same)
+			snprintf(ret->values[side], FIELD_VALUE_BYTES, "%zu bytes at 0x%" PRIx64,
+				 p->length, p->address);
 		else
 			field_quote(p->bytes + at, p->length - at, ret->values[side], FIELD_VALUE_BYTES);
 	}

@@ -336,7 +336,10 @@ static enum origin by_exec(const struct suspects *suspects, struct difference *d
 	case FIELD_CONTENT:
 	case FIELD_MAPPING: return by_mapping(suspects, difference, subject);
 	case FIELD_BYTES: return ORIGIN_LAYOUT;
-	case FIELD_DETAIL: return ORIGIN_HOST;
+	case FIELD_DETAIL:
+		return suspects->events[0]->exec.process != suspects->events[1]->exec.process
+			       ? ORIGIN_PROCESS
+			       : ORIGIN_HOST;
 	case FIELD_THREAD:
 	case FIELD_KIND:
 	case FIELD_STOP:

@@ -441,6 +441,20 @@ static void what_a_program_was_started_with_is_named(void **state)
 	stacks[1].words[11] = 0xfe;
 	assert_origin(&nothing, &events[0], &events[1], ORIGIN_AUXV);
 	assert_string_equal(found.subject, "auxiliary value 16");
+	stacks[1] = stacks[0];
+	events[1].exec.process = 3;
+	assert_origin(&nothing, &events[0], &events[1], ORIGIN_PROCESS);
+	events[1].exec.process = 2;
+	events[1].exec.stack_limit = 1 << 20;
+	assert_origin(&nothing, &events[0], &events[1], ORIGIN_HOST);
+	payloads[1].address += 4096;
+	registers[1].rsp += 4096;
+	for (size_t i = 0; i < 16; i++)
+		stacks[1].words[i] += stacks[1].words[i] >= STACK_AT ? 4096 : 0;
+	assert_origin(&nothing, &events[0], &events[1], ORIGIN_LAYOUT);
+	assert_string_equal(found.difference.where, "a page of the new image");
+	assert_string_equal(found.difference.values[0], "240 bytes at 0x7ffffffde000");
+	assert_string_equal(found.difference.values[1], "240 bytes at 0x7ffffffdf000");
 }
 
 static void mapped_files_and_addresses_are_named(void **state)
