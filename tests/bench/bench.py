@@ -4,8 +4,8 @@
     bench.py [--runs N] [--json FILE] [NAME...]
 
 SWORN names the binary, GUESTS the directory of the guest programs. Each round runs every program
-natively, recorded and replayed, one after the other, so that a change of the machine's speed meets all
-three. Programs that are not installed are named and left out. Exit status 1 when a run goes wrong.
+natively, recorded, recorded with a seeded schedule and replayed, one after the other, so that a change of the machine's speed
+meets all of them. Programs that are not installed are named and left out. Exit status 1 when a run goes wrong.
 """
 import argparse
 import json
@@ -77,7 +77,7 @@ class Program:
 
     def __init__(self, name, command):
         self.name, self.command = name, command
-        self.times = {"native": [], "record": [], "replay": []}
+        self.times = {"native": [], "record": [], "replay": [], "seeded": []}
         if name == "build":
             self.times["workers"] = []
         self.events = self.bytes = 0
@@ -88,6 +88,7 @@ class Program:
         for mode, command in (("native", self.command),
                               ("record", [sworn, "record", "-o", trace, "--", *self.command]),
                               ("replay", [sworn, "replay", trace]),
+                              ("seeded", [sworn, "record", "--schedule", "seeded", "-o", trace + ".seeded", "--", *self.command]),
                               ("workers", [sworn, "replay", "-j", "2", trace])):
             if mode not in self.times:
                 continue
@@ -101,6 +102,7 @@ class Program:
     def result(self):
         medians = {mode: statistics.median(times) for mode, times in self.times.items()}
         result = {f"{mode}_ms": round(seconds * 1000, 2) for mode, seconds in medians.items()}
+        result["seeded_to_observed"] = round(medians["seeded"] / medians["record"], 2)
         for mode in ("record", "replay"):
             result[f"{mode}_ratio"] = round(medians[mode] / medians["native"], 2)
             if self.name == "getppid":
@@ -109,12 +111,12 @@ class Program:
 
 
 def table(results):
-    print(f"{'program':<10}{'native ms':>11}{'record ms':>11}{'replay ms':>11}{'record x':>10}{'replay x':>10}{'events':>9}{'bytes':>11}")
+    print(f"{'program':<10}{'native ms':>11}{'record ms':>11}{'replay ms':>11}{'record x':>10}{'replay x':>10}{'seeded/obs':>11}{'events':>9}{'bytes':>11}")
     for r in results:
         if "workers_ms" in r:
             print(f"replay -j 2 of the build: {r['workers_ms']} ms, {r['replay_ms'] / r['workers_ms']:.2f} times as fast as one worker")
         print(f"{r['name']:<10}{r['native_ms']:>11.1f}{r['record_ms']:>11.1f}{r['replay_ms']:>11.1f}"
-              f"{r['record_ratio']:>10.2f}{r['replay_ratio']:>10.2f}{r['events']:>9}{r['bytes']:>11}")
+              f"{r['record_ratio']:>10.2f}{r['replay_ratio']:>10.2f}{r['seeded_to_observed']:>11.2f}{r['events']:>9}{r['bytes']:>11}")
         if "record_us_per_call" in r:
             print(f"a call costs {r['record_us_per_call']} us recorded, {r['replay_us_per_call']} us replayed")
 
