@@ -53,6 +53,7 @@ struct guest_schedule {
 	bool reset;	   /* SCHED_RESET_ON_FORK */
 	uint64_t runtime, deadline, period; /* of SCHED_DEADLINE, nanoseconds */
 	uint64_t affinity;		    /* 0: all that guests see */
+	bool nice;			    /* a guest chose the niceness; else the user did */
 };
 
 /* A call that waits until the virtual clock gets somewhere (timeout.h). */

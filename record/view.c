@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
+#define NOT_NICE 20 /* as the call answers for a niceness of 0 */
 #define FS_BLOCKS (1ULL << 28)
 #define FS_FREE (1ULL << 27)
 
@@ -156,6 +158,17 @@ static int change_waited(struct thread *thread)
 	return guest_write(thread, address, &info, sizeof(info));
 }
 
+/* Whom getpriority(2) and setpriority(2) name; of a group or a user the caller stands for all. */
+static struct thread *named_thread(const struct recorder *rec, struct thread *thread)
+{
+	struct thread *named = rec->guests.first;
+
+	while (named && (thread->call.args[0] != PRIO_PROCESS ||
+			 named->guest_tid != (uint32_t)thread->call.args[1]))
+		named = named->next;
+	return named ? named : thread;
+}
+
 static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 {
 	switch (thread->call.nr) {
@@ -171,6 +184,11 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_uname: return change_names(thread);
 	case SYS_sysinfo: return change_sysinfo(rec, thread);
 	case SYS_rt_sigtimedwait: return change_waited(thread);
+	case SYS_setpriority: named_thread(rec, thread)->record->schedule.nice = true; return 0;
+	case SYS_getpriority:
+		if (!named_thread(rec, thread)->record->schedule.nice)
+			*result = NOT_NICE;
+		return 0;
 	case SYS_capset: rec->view->capabilities_set = true; return 0;
 	case SYS_mount:
 	case SYS_umount2:

@@ -191,6 +191,8 @@ static int make_stat(const struct view_reading *reading, struct buffer *out)
 
 		if (field == 3 && (*word == 't' || *word == 'R'))
 			fixed = is_own(reading) ? "R" : "S";
+		if ((field == 18 || field == 19) && !reading->subject->record->schedule.nice)
+			fixed = field == 18 ? "20" : "0";
 		r = field == 23	  ? view_put(out, " %" PRIu64, bytes)
 		    : field == 24 ? view_put(out, " %" PRIu64, bytes / 4096)
 				  : view_put(out, " %s", fixed ? fixed : word);

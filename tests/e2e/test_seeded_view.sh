@@ -76,7 +76,7 @@ same()
 	[ "${#other[@]}" -eq 0 ] || chown -R "$own:$own" "$WORK/two"
 	rm -f "$trace" "$second"
 	record "$one" "$trace" "$LOG/$name" HOME=/root USER=root SHLVL=1 -- "$@" || status=$?
-	as=("${other[@]}")
+	as=(nice -n 5 "${other[@]}")
 	: > "$LOG/$name.2.out" > "$LOG/$name.2.err"
 	umask 077
 	record "$two" "$second" "$LOG/$name.2" SHLVL=3 HOME=/tmp USER=joe OLDPWD=/ -- "$@" || again=$?
@@ -114,6 +114,7 @@ same find small_tree find . /usr/include/linux -ls
 same tar small_tree tar cf archive s
 same df small_tree df -i . /
 same id true id
+same niceness true sh -c 'nice; nice -n 7 nice; cat /proc/self/stat'
 same nproc true nproc
 same machine true cat /proc/cpuinfo /proc/meminfo /proc/stat /proc/uptime /proc/loadavg /proc/version /proc/mounts \
 	/proc/sys/kernel/{osrelease,hostname,pid_max,random/boot_id,random/uuid} /proc/sys/vm/overcommit_memory \
