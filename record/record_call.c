@@ -12,6 +12,7 @@
 #include "../sandbox/descriptor.h"
 #include "../sandbox/domain.h"
 #include "../traces/error.h"
+#include "ports.h"
 #include "recorder.h"
 #include "timeout.h"
 #include "timers.h"
@@ -182,6 +183,8 @@ static int execute_seeded(struct recorder *rec, struct thread *thread)
 
 	if (r == 0 && !answered && rec->virtual_clock)
 		r = usage_entry(rec, thread, &answered);
+	if (r == 0 && !answered)
+		r = ports_entry(rec, thread, &answered);
 	if (r < 0 || answered)
 		return r;
 	execute(thread);

@@ -127,6 +127,13 @@ struct file_id {
 };
 struct view;
 
+/* Numbers that sockets were given (ports.h). */
+#define SETTLED_SOCKETS 256
+struct given {
+	uint32_t ports, names, netlinks;
+	uint64_t settled[SETTLED_SOCKETS]; /* inodes of sockets that need no number any more */
+};
+
 struct shared_object {
 	uint64_t number, device, inode;
 	uint64_t length;
@@ -178,6 +185,7 @@ struct recorder {
 	uint64_t idle_events; /* seeded: events when the clock jumped last */
 	unsigned int jumps;   /* seeded: of the clock since then */
 	struct timer *timers; /* on the virtual clock */
+	struct given given;   /* seeded */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;
 	bool random_devices;   /* some guest opened /dev/random or /dev/urandom */

@@ -1,0 +1,64 @@
+#!/bin/bash
+# Sockets, terminals and numbers of the kernel in seeded recordings: each guest program is recorded twice with one seed,
+# the second time while the CPU is wanted by others. All events have to be the same, and the first recording replays.
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+seeded=(--schedule seeded --seed sockets)
+clean=(env -i PATH=/usr/bin:/bin)
+busy=()
+
+# Others that want the same CPU, until busy_end.
+busy_begin()
+{
+	local i
+
+	for i in 1 2; do
+		bash -c 'while [ "$SECONDS" -lt 100 ]; do :; done' &
+		busy+=($!)
+	done
+}
+
+busy_end()
+{
+	kill -KILL "${busy[@]}" 2> /dev/null
+	wait "${busy[@]}" 2> /dev/null
+	busy=()
+}
+
+record()
+{
+	local trace=$1 log=$2
+
+	shift 2
+	rm -f "$trace"
+	fresh true
+	(cd "$RUN" && exec timeout -s KILL 100 "${clean[@]}" "$SWORN" record "${seeded[@]}" -o "$trace" -- "$@" \
+		> "$log.out" 2> "$log.err" < /dev/null)
+}
+
+# same NAME: both recordings of the guest program have the same events, and the first one replays
+same()
+{
+	local name=$1 trace=$TRACES/$1.sworn second=$TRACES/$1.2.sworn status=0 again=0
+	local -a command_line=("$GUESTS/$1")
+
+	record "$trace" "$LOG/$name" "$GUESTS/$name" || status=$?
+	busy_begin
+	record "$second" "$LOG/$name.2" "$GUESTS/$name" || again=$?
+	busy_end
+	sworn verify --list "$trace" > "$LOG/$name.list" 2> /dev/null
+	sworn verify --list "$second" > "$LOG/$name.2.list" 2> /dev/null
+	if [ "$status" -ne 0 ] || [ "$again" -ne 0 ]; then
+		complain "$name" "$trace" "exit statuses $status and $again" "$LOG/$name.err" "$LOG/$name.2.err"
+	elif ! diff "$LOG/$name.list" "$LOG/$name.2.list" > "$LOG/$name.diff" || [ ! -s "$LOG/$name.list" ]; then
+		complain "$name" "$trace" "the two recordings have different events" "$LOG/$name.diff"
+	elif replay_check "$name" "$trace"; then
+		pass
+	fi
+}
+
+for name in udp_loopback sock_names sock_numbers tcp_states; do
+	same "$name"
+done
+
+finish
