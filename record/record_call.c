@@ -12,6 +12,7 @@
 #include "../sandbox/descriptor.h"
 #include "../sandbox/domain.h"
 #include "../traces/error.h"
+#include "background.h"
 #include "ports.h"
 #include "recorder.h"
 #include "timeout.h"
@@ -449,6 +450,8 @@ int record_return(struct recorder *rec, struct thread *thread)
 		return r;
 	forget_descriptors(thread, result);
 	notice_random(rec, thread, result);
+	if (rec->seeded)
+		background_finish(rec, thread, result);
 	if (rec->seeded && rec->virtual_clock)
 		r = thread->call.nr == SYS_timerfd_create ? timers_created(rec, thread, result)
 							  : usage_of_child(thread, result);

@@ -134,6 +134,13 @@ struct given {
 	uint64_t settled[SETTLED_SOCKETS]; /* inodes of sockets that need no number any more */
 };
 
+/* A descriptor of a pseudo-terminal, where a guest has it (background.h). */
+struct terminal_end {
+	pid_t tid;
+	int fd;
+	bool master;
+};
+
 struct shared_object {
 	uint64_t number, device, inode;
 	uint64_t length;
@@ -186,6 +193,8 @@ struct recorder {
 	unsigned int jumps;   /* seeded: of the clock since then */
 	struct timer *timers; /* on the virtual clock */
 	struct given given;   /* seeded */
+	struct terminal_end master, slave;   /* seeded: where they were found last */
+	bool terminals;			     /* seeded: some guest opened the master of one */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;
 	bool random_devices;   /* some guest opened /dev/random or /dev/urandom */
