@@ -29,6 +29,7 @@
 #include "record.h"
 #include "recorder.h"
 #include "report.h"
+#include "socket_time.h"
 #include "view.h"
 
 #define WARNINGS_MAX 64
@@ -547,5 +548,6 @@ int cmd_record(int argc, char **argv)
 	r = sodium_init() < 0 ? -ENOMEM : record(&recording);
 	if (r == 0)
 		guests_release(&recording.recorder.guests);
+	socket_time_release(&recording.recorder);
 	return conclude(&recording, r);
 }

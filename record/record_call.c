@@ -15,6 +15,7 @@
 #include "background.h"
 #include "ports.h"
 #include "recorder.h"
+#include "socket_time.h"
 #include "timeout.h"
 #include "timers.h"
 #include "usage.h"
@@ -182,6 +183,8 @@ static int execute_seeded(struct recorder *rec, struct thread *thread)
 	bool answered = false;
 	int r = rec->virtual_clock ? timers_entry(rec, thread, &answered) : 0;
 
+	if (r == 0 && !answered && rec->virtual_clock)
+		r = socket_time_entry(rec, thread, &answered);
 	if (r == 0 && !answered && rec->virtual_clock)
 		r = usage_entry(rec, thread, &answered);
 	if (r == 0 && !answered)
@@ -413,6 +416,17 @@ static void notice_random(struct recorder *rec, struct thread *thread, int64_t r
 	rec->random_devices = fd_is_random(&info);
 }
 
+/* What the virtual clock has to do with a call that came back. */
+static int return_seeded(struct recorder *rec, struct thread *thread, int64_t result)
+{
+	switch (thread->call.nr) {
+	case SYS_timerfd_create: return timers_created(rec, thread, result);
+	case SYS_accept:
+	case SYS_accept4: return socket_time_accepted(rec, thread, result);
+	default: return usage_of_child(thread, result);
+	}
+}
+
 int record_return(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
@@ -453,8 +467,7 @@ int record_return(struct recorder *rec, struct thread *thread)
 	if (rec->seeded)
 		background_finish(rec, thread, result);
 	if (rec->seeded && rec->virtual_clock)
-		r = thread->call.nr == SYS_timerfd_create ? timers_created(rec, thread, result)
-							  : usage_of_child(thread, result);
+		r = return_seeded(rec, thread, result);
 	if (r == 0)
 		r = finish(rec, thread, result, &event);
 	if (r < 0)

@@ -134,6 +134,9 @@ struct given {
 	uint64_t settled[SETTLED_SOCKETS]; /* inodes of sockets that need no number any more */
 };
 
+#define SOCKET_TIMES 256
+struct socket_time;
+
 /* A descriptor of a pseudo-terminal, where a guest has it (background.h). */
 struct terminal_end {
 	pid_t tid;
@@ -193,7 +196,8 @@ struct recorder {
 	unsigned int jumps;   /* seeded: of the clock since then */
 	struct timer *timers; /* on the virtual clock */
 	struct given given;   /* seeded */
-	struct terminal_end master, slave;   /* seeded: where they were found last */
+	struct socket_time *socket_times[SOCKET_TIMES]; /* socket_time.h, by inode; owned */
+	struct terminal_end master, slave;		/* seeded: where they were found last */
 	bool terminals;			     /* seeded: some guest opened the master of one */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;

@@ -4,12 +4,14 @@
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 
 #include "../sandbox/register.h"
 #include "../traces/error.h"
+#include "socket_time.h"
 
 #define BILLION 1000000000ULL
 #define SECONDS_MAX 9000000000LL
@@ -23,14 +25,17 @@
 /* How a call says how long it waits. */
 enum form {
 	FORM_NONE,
-	FORM_MS,      /* milliseconds, negative for ever */
-	FORM_SPEC,    /* a timespec, relative */
-	FORM_VALUE,   /* a timeval, relative */
-	FORM_REAL,    /* a timespec, absolute, CLOCK_REALTIME */
-	FORM_CLOCK,   /* a timespec, absolute, on the clock in the next argument */
-	FORM_FUTEX,   /* as the futex operation says */
-	FORM_SLEEP,   /* nanosleep */
-	FORM_SLEEP_ON /* clock_nanosleep */
+	FORM_MS,       /* milliseconds, negative for ever */
+	FORM_SPEC,     /* a timespec, relative */
+	FORM_VALUE,    /* a timeval, relative */
+	FORM_REAL,     /* a timespec, absolute, CLOCK_REALTIME */
+	FORM_CLOCK,    /* a timespec, absolute, on the clock in the next argument */
+	FORM_FUTEX,    /* as the futex operation says */
+	FORM_SLEEP,    /* nanosleep */
+	FORM_SLEEP_ON, /* clock_nanosleep */
+	FORM_MESSAGES, /* as FORM_SPEC, else as FORM_RECEIVE */
+	FORM_RECEIVE,  /* as the socket has it */
+	FORM_SEND
 };
 
 struct timed_call {
@@ -59,6 +64,20 @@ static const struct timed_call timed_calls[] = {
 	{ SYS_mq_timedreceive, 4, FORM_REAL, false, false, ETIMEDOUT },
 	{ SYS_nanosleep, 0, FORM_SLEEP, false, false, 0 },
 	{ SYS_clock_nanosleep, 2, FORM_SLEEP_ON, false, false, 0 },
+	{ SYS_recvmmsg, 4, FORM_MESSAGES, true, false, EAGAIN },
+	{ SYS_read, 0, FORM_RECEIVE, false, false, EAGAIN },
+	{ SYS_readv, 0, FORM_RECEIVE, false, false, EAGAIN },
+	{ SYS_recvfrom, 0, FORM_RECEIVE, false, false, EAGAIN },
+	{ SYS_recvmsg, 0, FORM_RECEIVE, false, false, EAGAIN },
+	{ SYS_accept, 0, FORM_RECEIVE, false, false, EAGAIN },
+	{ SYS_accept4, 0, FORM_RECEIVE, false, false, EAGAIN },
+	{ SYS_write, 0, FORM_SEND, false, false, EAGAIN },
+	{ SYS_writev, 0, FORM_SEND, false, false, EAGAIN },
+	{ SYS_sendto, 0, FORM_SEND, false, false, EAGAIN },
+	{ SYS_sendmsg, 0, FORM_SEND, false, false, EAGAIN },
+	{ SYS_sendmmsg, 0, FORM_SEND, false, false, EAGAIN },
+	{ SYS_sendfile, 0, FORM_SEND, false, false, EAGAIN },
+	{ SYS_connect, 0, FORM_SEND, false, false, EAGAIN },
 };
 
 static const struct timed_call *find(uint32_t nr)
@@ -85,6 +104,11 @@ static uint64_t *argument(struct registers *registers, unsigned int number)
 static bool is_sleep(const struct timed_call *timed)
 {
 	return timed->form == FORM_SLEEP || timed->form == FORM_SLEEP_ON;
+}
+
+static bool is_socket_form(const struct timed_call *timed)
+{
+	return timed->form == FORM_RECEIVE || timed->form == FORM_SEND;
 }
 
 uint64_t timeout_origin(const struct recorder *rec, clockid_t id)
@@ -154,6 +178,15 @@ static bool find_clock(const struct timed_call *timed, const uint64_t *args, clo
 	}
 }
 
+/* What SO_RCVTIMEO or SO_SNDTIMEO of the call's socket says. */
+static bool find_socket_deadline(struct recorder *rec, struct thread *thread, bool sends)
+{
+	uint64_t ns = socket_time_of(rec, thread, sends);
+
+	thread->record->wait.deadline_ns = rec->clock_ns + ns;
+	return ns != UINT64_MAX;
+}
+
 /* When the call is to end; false when it has no timeout, or one that the kernel judges at once. */
 static bool find_deadline(struct recorder *rec, struct thread *thread, const struct timed_call *timed)
 {
@@ -167,6 +200,8 @@ static bool find_deadline(struct recorder *rec, struct thread *thread, const str
 		if ((int)args[timed->arg] <= 0)
 			return false;
 		ns = (uint64_t)(int)args[timed->arg] * 1000000;
+	} else if (is_socket_form(timed) || (timed->form == FORM_MESSAGES && !args[timed->arg])) {
+		return find_socket_deadline(rec, thread, timed->form == FORM_SEND);
 	} else if (!read_ns(thread, args[timed->arg], unit_ns, &ns)) {
 		return false;
 	}
@@ -196,12 +231,23 @@ int timeout_enter(struct recorder *rec, struct thread *thread, bool again)
 	wait->timed = true;
 	wait->expired = false;
 	/* restart_syscall goes on with what it was told first. */
-	if (run.orig_rax == SYS_restart_syscall)
+	if (run.orig_rax == SYS_restart_syscall || is_socket_form(timed))
 		return 0;
 	*argument(&run, timed->arg) = timed->form == FORM_MS ? UINT32_MAX : 0;
 	if (is_sleep(timed))
 		run.orig_rax = SYS_pause;
 	return register_set(thread->tid, &run);
+}
+
+/* A connection goes on being made after its timeout, but for a local one, which waits for room in a queue: socket(7). */
+static int end_error(struct thread *thread, const struct timed_call *timed)
+{
+	sa_family_t family = AF_UNSPEC;
+
+	if (timed->nr != SYS_connect)
+		return timed->error;
+	guest_read(thread, thread->call.args[1], &family, sizeof(family));
+	return family == AF_UNIX ? EAGAIN : EINPROGRESS;
 }
 
 static bool is_interrupted(int64_t result)
@@ -258,10 +304,11 @@ int timeout_leave(struct recorder *rec, struct thread *thread)
 		*argument(&thread->registers, i) = thread->call.args[i];
 	thread->registers.orig_rax = thread->call.nr;
 	if (over) {
-		thread->registers.rax = (uint64_t)-timed->error;
+		thread->registers.rax = (uint64_t)-end_error(thread, timed);
 		if (timed->sets)
 			r = clear_sets(thread);
-	} else if (timed->form == FORM_FUTEX && result == -KERNEL_ERESTARTSYS) {
+	} else if ((timed->form == FORM_FUTEX || timed->form >= FORM_MESSAGES) &&
+		   result == -KERNEL_ERESTARTSYS) {
 		/* With a timeout a handler ends it for good, whatever SA_RESTART says (signal(7)). */
 		thread->registers.rax = (uint64_t)-KERNEL_ERESTARTNOHAND;
 	}

@@ -57,7 +57,7 @@ same()
 	fi
 }
 
-for name in udp_loopback sock_names sock_numbers sock_rounds tcp_states pty; do
+for name in udp_loopback sock_names sock_numbers sock_rounds sock_waits tcp_states pty; do
 	same "$name"
 done
 
