@@ -227,14 +227,19 @@ static int look_ticking(struct hunt *hunt)
 	return r;
 }
 
-int seek_choose(struct thread *thread, int *ret_status)
+bool seek_may_trap(const struct thread *thread)
 {
 	const struct signal_disposition *trap = &thread->process->signals->actions[SIGTRAP - 1];
+
+	return !(thread->mask & signal_bit(SIGTRAP)) && trap->handler != (uint64_t)(uintptr_t)SIG_IGN;
+}
+
+int seek_choose(struct thread *thread, int *ret_status)
+{
 	struct hunt hunt = { .thread = thread };
 	int r;
 
-	/* A forced SIGTRAP would change these. */
-	if ((thread->mask >> (SIGTRAP - 1) & 1) || trap->handler == (uint64_t)(uintptr_t)SIG_IGN)
+	if (!seek_may_trap(thread))
 		return 2;
 	if (clock_getcpuclockid(thread->process->leader, &hunt.clock) != 0)
 		return SWORN_EGONE;

@@ -14,6 +14,9 @@
 /* Equal but for what a stop changes. */
 bool seek_same_registers(const struct registers *a, const struct registers *b);
 
+/* Steps and breakpoints make a SIGTRAP, which would change what the kernel does with one that is blocked or ignored. */
+bool seek_may_trap(const struct thread *thread);
+
 /*
  * Record: the thread was interrupted inside computation, its registers are read. Lets it run on, for a second of its own time at
  * most, to a place that it passes rarely. 0 when it stands there; 1 when another stop came first (*ret_status); 2 when

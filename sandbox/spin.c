@@ -1,5 +1,6 @@
 #include "spin.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 
@@ -73,9 +74,14 @@ static int find(const struct guests *guests, struct thread *thread, int *ret_sta
 
 int spin_find(const struct guests *guests, struct thread *thread, int *ret_status)
 {
-	uint64_t everything = ~0ULL, mask;
+	/* A fault or trap that is blocked when it is raised loses its handler for good (force_sig). */
+	uint64_t everything = ~(signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGFPE) |
+				signal_bit(SIGILL) | signal_bit(SIGTRAP) | signal_bit(SIGSYS));
+	uint64_t mask;
 	int r;
 
+	if (!seek_may_trap(thread))
+		return 2;
 	/* Timers that come faster than the steps go must not keep them from ever getting round. */
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(mask), &mask) < 0 ||
 	    ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(everything), &everything) < 0)
