@@ -158,19 +158,20 @@ static int change_waited(struct thread *thread)
 	return guest_write(thread, address, &info, sizeof(info));
 }
 
-/* Whom getpriority(2) and setpriority(2) name; of a group or a user the caller stands for all. */
-static struct thread *named_thread(const struct recorder *rec, struct thread *thread)
+/* Whom a call names by its thread number; the caller where that is nobody's. */
+static struct record_thread *named_thread(const struct recorder *rec, struct thread *thread, uint64_t tid)
 {
 	struct thread *named = rec->guests.first;
 
-	while (named && (thread->call.args[0] != PRIO_PROCESS ||
-			 named->guest_tid != (uint32_t)thread->call.args[1]))
+	while (named && named->guest_tid != (uint32_t)tid)
 		named = named->next;
-	return named ? named : thread;
+	return named ? named->record : thread->record;
 }
 
 static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 {
+	const uint64_t *args = thread->call.args;
+
 	switch (thread->call.nr) {
 	case SYS_stat:
 	case SYS_lstat:
@@ -184,9 +185,10 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_uname: return change_names(thread);
 	case SYS_sysinfo: return change_sysinfo(rec, thread);
 	case SYS_rt_sigtimedwait: return change_waited(thread);
-	case SYS_setpriority: named_thread(rec, thread)->record->schedule.nice = true; return 0;
+	case SYS_sched_setattr: named_thread(rec, thread, args[0])->schedule.nice = true; return 0;
+	case SYS_setpriority: named_thread(rec, thread, args[1])->schedule.nice = true; return 0;
 	case SYS_getpriority:
-		if (!named_thread(rec, thread)->record->schedule.nice)
+		if (!named_thread(rec, thread, args[1])->schedule.nice)
 			*result = NOT_NICE;
 		return 0;
 	case SYS_capset: rec->view->capabilities_set = true; return 0;
