@@ -13,6 +13,7 @@
 #include "../sandbox/domain.h"
 #include "../traces/error.h"
 #include "background.h"
+#include "numbers.h"
 #include "ports.h"
 #include "recorder.h"
 #include "socket_time.h"
@@ -460,6 +461,8 @@ int record_return(struct recorder *rec, struct thread *thread)
 	thread->stand = STAND_BOUNDARY;
 	event = record_call_event(thread, EVENT_CALL);
 	r = rec->view ? view_return(rec, thread, &result) : 0;
+	if (r == 0 && rec->seeded)
+		r = numbers_return(rec, thread, &result);
 	if (r < 0)
 		return r;
 	forget_descriptors(thread, result);

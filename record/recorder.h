@@ -134,6 +134,7 @@ struct given {
 	uint64_t settled[SETTLED_SOCKETS]; /* inodes of sockets that need no number any more */
 };
 
+#define MOVES_KEPT 64
 #define SOCKET_TIMES 256
 struct socket_time;
 
@@ -197,7 +198,9 @@ struct recorder {
 	struct timer *timers; /* on the virtual clock */
 	struct given given;   /* seeded */
 	struct socket_time *socket_times[SOCKET_TIMES]; /* socket_time.h, by inode; owned */
-	struct terminal_end master, slave;		/* seeded: where they were found last */
+	uint32_t moves[MOVES_KEPT],
+		moves_count; /* seeded: numbers that inotify gave, newest at moves_count */
+	struct terminal_end master, slave;   /* seeded: where they were found last */
 	bool terminals;			     /* seeded: some guest opened the master of one */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;

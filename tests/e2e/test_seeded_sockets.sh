@@ -57,7 +57,7 @@ same()
 	fi
 }
 
-for name in udp_loopback sock_names sock_numbers sock_rounds sock_waits tcp_states pty; do
+for name in udp_loopback sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers; do
 	same "$name"
 done
 
