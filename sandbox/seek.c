@@ -10,15 +10,18 @@
 
 #include "../traces/error.h"
 #include "debugreg.h"
+#include "dirty.h"
 #include "landmark.h"
 #include "stop.h"
 
 #define CANDIDATES_MAX 32
 #define QUICK_NS 3000000ULL    /* of the guest's own time that each place gets at first */
 #define PATIENT_NS 60000000ULL /* when no place came by in that */
+#define STATES_BEFORE_FOLLOWING 8
+#define MEASURED_STOPS 8
 #define AGAIN_TIMES \
 	4 /* as long for a place that was passed once: its round may be longer than the wait was */
-#define RARE_NS 20000ULL /* between two passes: less, and replay has too many stops */
+#define RARE_NS 6000ULL /* between two passes: less, and replay has too many stops */
 #define PASSES_MAX 4	 /* too early ones, then the place is given up */
 #define TICK_US 1000
 #define NEAR_BYTES 64ULL
@@ -36,6 +39,7 @@ struct hunt {
 	struct candidate candidates[CANDIDATES_MAX]; /* best first */
 	size_t count;
 	struct candidate *watched[DEBUGREG_MAX];
+	uint64_t rare_ns; /* RARE_NS, and what the stops between two passes take of the guest's own time */
 	int status;
 };
 
@@ -118,7 +122,7 @@ static struct candidate *judge(struct hunt *hunt)
 			continue;
 		gap = now - c->since_ns;
 		c->since_ns = now;
-		if (gap >= RARE_NS)
+		if (gap >= hunt->rare_ns)
 			return c;
 		if (++c->passes == PASSES_MAX)
 			hunt->watched[i] = NULL;
@@ -213,6 +217,21 @@ static void collect(struct hunt *hunt)
 	}
 }
 
+/* What a stop costs the guest on this host. FOUND_NOTHING, or FOUND_STOP. */
+static int measure_stop(struct hunt *hunt)
+{
+	uint64_t start = now_ns(hunt);
+
+	for (unsigned int i = 0; i < MEASURED_STOPS; i++) {
+		int r = stop_step(hunt->thread, &hunt->status);
+
+		if (r != 0)
+			return r < 0 ? r : FOUND_STOP;
+	}
+	hunt->rare_ns = RARE_NS + (now_ns(hunt) - start) / MEASURED_STOPS;
+	return FOUND_NOTHING;
+}
+
 /* look() with a recorder's ticker going faster. */
 static int look_ticking(struct hunt *hunt)
 {
@@ -222,7 +241,9 @@ static int look_ticking(struct hunt *hunt)
 	getitimer(ITIMER_REAL, &usual);
 	if (usual.it_interval.tv_usec > 0)
 		setitimer(ITIMER_REAL, &fast, NULL);
-	r = look(hunt);
+	r = measure_stop(hunt);
+	if (r == FOUND_NOTHING)
+		r = look(hunt);
 	setitimer(ITIMER_REAL, &usual, NULL);
 	return r;
 }
@@ -304,8 +325,9 @@ int seek_reach(const struct guests *guests, struct thread *thread,
 		if (r == 1)
 			return debugreg_set(thread->tid, NULL, 0);
 		states += r == 2;
+		/* Now that its size is known: from here on only what was written in between is read. */
 		if (r == 2)
-			r = 0;
+			r = states == STATES_BEFORE_FOLLOWING ? dirty_start(thread, true) : 0;
 		if (r == 0 && (++hits == SEEK_HITS_MAX || states == SEEK_STATES_MAX)) {
 			debugreg_set(thread->tid, NULL, 0);
 			return -EOVERFLOW;

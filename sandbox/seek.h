@@ -9,7 +9,7 @@
 #include "guest.h"
 
 #define SEEK_HITS_MAX 4000000 /* passes of the point with other registers */
-#define SEEK_STATES_MAX 20000 /* with these registers and other memory */
+#define SEEK_STATES_MAX 200000 /* with these registers and other memory */
 
 /* Equal but for what a stop changes. */
 bool seek_same_registers(const struct registers *a, const struct registers *b);
