@@ -17,6 +17,7 @@
 #include "ports.h"
 #include "recorder.h"
 #include "socket_time.h"
+#include "stream.h"
 #include "timeout.h"
 #include "timers.h"
 #include "usage.h"
@@ -193,7 +194,9 @@ static int execute_seeded(struct recorder *rec, struct thread *thread)
 	if (r < 0 || answered)
 		return r;
 	execute(thread);
-	return timeout_enter(rec, thread, false);
+	thread->record->has_waited = false;
+	r = timeout_enter(rec, thread, false);
+	return r < 0 ? r : stream_enter(thread);
 }
 
 /* The command's first exec: what comes before it is the recorder's own code. */
@@ -275,7 +278,8 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		own->restarting = false;
 		if (thread->call.row->family == FAMILY_CLONE)
 			return record_clone_entry(thread);
-		return rec->seeded ? timeout_enter(rec, thread, true) : 0;
+		r = rec->seeded ? timeout_enter(rec, thread, true) : 0;
+		return r < 0 || !rec->seeded ? r : stream_enter(thread);
 	}
 	own->turned = false;
 	own->told = 0;
@@ -417,6 +421,20 @@ static void notice_random(struct recorder *rec, struct thread *thread, int64_t r
 	rec->random_devices = fd_is_random(&info);
 }
 
+/* Undoes what the call was made to do instead. 1 when it only waited, and goes on. */
+static int leave_seeded(struct recorder *rec, struct thread *thread)
+{
+	int r = timeout_leave(rec, thread);
+
+	if (r == 0)
+		r = stream_leave(thread);
+	if (r > 0) {
+		thread->record->restarting = true;
+		schedule_resume(thread, PTRACE_CONT, 0);
+	}
+	return r;
+}
+
 /* What the virtual clock has to do with a call that came back. */
 static int return_seeded(struct recorder *rec, struct thread *thread, int64_t result)
 {
@@ -437,9 +455,9 @@ int record_return(struct recorder *rec, struct thread *thread)
 
 	if (!own->in_call)
 		return SWORN_EFORMAT;
-	r = rec->seeded ? timeout_leave(rec, thread) : 0;
-	if (r < 0)
-		return r;
+	r = rec->seeded ? leave_seeded(rec, thread) : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	result = (int64_t)thread->registers.rax;
 	if (thread->call.row->family == FAMILY_SIGRETURN)
 		return record_sigreturn(rec, thread);
@@ -469,6 +487,8 @@ int record_return(struct recorder *rec, struct thread *thread)
 	notice_random(rec, thread, result);
 	if (rec->seeded)
 		background_finish(rec, thread, result);
+	if (rec->seeded && thread->call.nr == SYS_socket)
+		stream_created(thread, result);
 	if (rec->seeded && rec->virtual_clock)
 		r = return_seeded(rec, thread, result);
 	if (r == 0)

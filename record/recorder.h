@@ -73,7 +73,10 @@ struct record_thread {
 	uint64_t told;	 /* hash of what the call had written when that was last told, 0 = never */
 	bool exiting;	 /* EVENT_EXIT was seen */
 	bool own_exit;	 /* it called exit or exit_group, or got a fatal signal */
-	bool absent;	 /* seeded: the file that the call may make was not there at its entry */
+	bool stream_waits,
+		stream_cut; /* seeded: its read only waits; reads less than asked for (stream.h) */
+	bool has_waited;    /* seeded: and is made again */
+	bool absent;	    /* seeded: the file that the call may make was not there at its entry */
 	uint8_t behind[64]; /* seeded: what was where readlink(2) writes */
 	size_t behind_length;
 	bool uncertain; /* ran unobserved when it was killed */
