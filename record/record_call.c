@@ -442,6 +442,7 @@ static int return_seeded(struct recorder *rec, struct thread *thread, int64_t re
 	case SYS_timerfd_create: return timers_created(rec, thread, result);
 	case SYS_accept:
 	case SYS_accept4: return socket_time_accepted(rec, thread, result);
+	case SYS_socket: socket_time_created(thread, result); return 0;
 	default: return usage_of_child(thread, result);
 	}
 }

@@ -1,6 +1,8 @@
 #include "socket_time.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +24,7 @@ struct socket_time {
 	uint64_t inode;
 	uint64_t wait_ns[2]; /* receiving, sending; UINT64_MAX: for ever */
 	struct timeval told[2];
+	int nodelay;		  /* TCP_NODELAY as the guest set it; the kernel's is set always */
 	struct socket_time *next; /* same bucket */
 };
 
@@ -115,12 +118,10 @@ static int set(struct recorder *rec, struct thread *thread, uint64_t inode, int 
 	return record_answer(rec, thread, 0);
 }
 
-static int get(struct recorder *rec, struct thread *thread, uint64_t inode, int which)
+/* Answers getsockopt with `size` bytes, or as many as fit. */
+static int give(struct recorder *rec, struct thread *thread, const void *value, size_t size)
 {
-	const struct socket_time *time = find(rec, inode);
-	struct timeval value = time ? time->told[which] : (struct timeval){ 0 };
-	struct payload bytes = { 3, DIRECTION_OUT, thread->call.args[3], sizeof(value),
-				 (const uint8_t *)&value };
+	struct payload bytes = { 3, DIRECTION_OUT, thread->call.args[3], size, value };
 	struct payload room = { 4, DIRECTION_OUT, thread->call.args[4], sizeof(int), NULL };
 	int64_t result = 0;
 	int length, r;
@@ -129,8 +130,8 @@ static int get(struct recorder *rec, struct thread *thread, uint64_t inode, int 
 		return record_answer(rec, thread, -EFAULT);
 	if (length < 0)
 		return record_answer(rec, thread, -EINVAL);
-	if (length > (int)sizeof(value))
-		length = sizeof(value);
+	if (length > (int)size)
+		length = (int)size;
 	bytes.length = (size_t)length;
 	room.bytes = (const uint8_t *)&length;
 	r = record_give(rec, thread, &bytes, &result);
@@ -139,13 +140,70 @@ static int get(struct recorder *rec, struct thread *thread, uint64_t inode, int 
 	return r < 0 ? r : record_answer(rec, thread, result);
 }
 
+static int get(struct recorder *rec, struct thread *thread, uint64_t inode, int which)
+{
+	const struct socket_time *time = find(rec, inode);
+	struct timeval value = time ? time->told[which] : (struct timeval){ 0 };
+
+	return give(rec, thread, &value, sizeof(value));
+}
+
+static bool is_tcp(const struct thread *thread, int fd)
+{
+	int protocol = 0, copy = number_of(thread, fd) ? fd_copy(thread->tid, fd) : -1;
+	socklen_t length = sizeof(protocol);
+
+	if (copy < 0)
+		return false;
+	getsockopt(copy, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
+	close(copy);
+	return protocol == IPPROTO_TCP;
+}
+
+static int answer_nodelay(struct recorder *rec, struct thread *thread, uint64_t inode)
+{
+	struct socket_time *time = find(rec, inode);
+	int value = time ? time->nodelay : 0;
+
+	if (thread->call.nr == SYS_getsockopt)
+		return give(rec, thread, &value, sizeof(value));
+	if ((int)thread->call.args[4] < (int)sizeof(value))
+		return record_answer(rec, thread, -EINVAL);
+	if (guest_read(thread, thread->call.args[3], &value, sizeof(value)) != sizeof(value))
+		return record_answer(rec, thread, -EFAULT);
+	time = find_or_add(rec, inode);
+	if (!time)
+		return -ENOMEM;
+	time->nodelay = value != 0;
+	return record_answer(rec, thread, 0);
+}
+
+void socket_time_created(struct thread *thread, int64_t result)
+{
+	int on = 1, copy;
+
+	if (result < 0 || !is_tcp(thread, (int)result))
+		return;
+	copy = fd_copy(thread->tid, (int)result);
+	if (copy < 0)
+		return;
+	setsockopt(copy, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	close(copy);
+}
+
 int socket_time_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
 	const struct call *call = &thread->call;
 	bool sets = call->nr == SYS_setsockopt;
-	int which = sets || call->nr == SYS_getsockopt ? direction(call) : -1;
+	bool asks = sets || call->nr == SYS_getsockopt;
+	int which = asks ? direction(call) : -1;
 	uint64_t inode = which < 0 ? 0 : number_of(thread, (int)call->args[0]);
 
+	if (asks && (int)call->args[1] == IPPROTO_TCP && (int)call->args[2] == TCP_NODELAY &&
+	    is_tcp(thread, (int)call->args[0])) {
+		*ret_answered = true;
+		return answer_nodelay(rec, thread, number_of(thread, (int)call->args[0]));
+	}
 	*ret_answered = inode != 0;
 	if (!*ret_answered)
 		return 0;
@@ -184,5 +242,6 @@ int socket_time_accepted(struct recorder *rec, struct thread *thread, int64_t re
 		return -ENOMEM;
 	memcpy(taken->wait_ns, listener->wait_ns, sizeof(taken->wait_ns));
 	memcpy(taken->told, listener->told, sizeof(taken->told));
+	taken->nodelay = listener->nodelay;
 	return 0;
 }

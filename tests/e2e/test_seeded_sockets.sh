@@ -57,7 +57,7 @@ same()
 	fi
 }
 
-for name in tcp_loopback udp_loopback stream_pieces sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers; do
+for name in tcp_loopback udp_loopback tcp_halves stream_pieces sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers; do
 	same "$name"
 done
 
