@@ -1,5 +1,5 @@
 #!/bin/bash
-# Sockets, terminals and numbers of the kernel in seeded recordings: each guest program is recorded twice with one seed,
+# Sockets, terminals and numbers of the kernel in seeded recordings: each program is recorded twice with one seed,
 # the second time while the CPU is wanted by others. All events have to be the same, and the first recording replays.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
@@ -36,15 +36,17 @@ record()
 		> "$log.out" 2> "$log.err" < /dev/null)
 }
 
-# same NAME: both recordings of the guest program have the same events, and the first one replays
+# same NAME COMMAND...: both recordings have the same events, and the first one replays
 same()
 {
 	local name=$1 trace=$TRACES/$1.sworn second=$TRACES/$1.2.sworn status=0 again=0
-	local -a command_line=("$GUESTS/$1")
+	local -a command_line
 
-	record "$trace" "$LOG/$name" "$GUESTS/$name" || status=$?
+	shift
+	command_line=("$@")
+	record "$trace" "$LOG/$name" "$@" || status=$?
 	busy_begin
-	record "$second" "$LOG/$name.2" "$GUESTS/$name" || again=$?
+	record "$second" "$LOG/$name.2" "$@" || again=$?
 	busy_end
 	sworn verify --list "$trace" > "$LOG/$name.list" 2> /dev/null
 	sworn verify --list "$second" > "$LOG/$name.2.list" 2> /dev/null
@@ -58,7 +60,16 @@ same()
 }
 
 for name in tcp_loopback udp_loopback tcp_halves stream_pieces sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers; do
-	same "$name"
+	same "$name" "$GUESTS/$name"
 done
+if have python_net python3; then
+	# The interpreter itself: what is found in PATH may be a script that looks for it.
+	python=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')
+	for script in web streams; do
+		same "python_$script" "$python" -B "$E2E/data/$script.py"
+	done
+fi
+have relays socat nc && same relays bash "$E2E/data/relays.sh"
+have tls openssl && same tls bash "$E2E/data/tls.sh"
 
 finish
