@@ -17,6 +17,7 @@
 
 #include "../sandbox/descriptor.h"
 #include "../traces/error.h"
+#include "routes.h"
 #include "view.h"
 
 #define BILLION 1000000000ULL
@@ -239,7 +240,11 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_kcmp: order_by_names(&thread->call, result); return 0;
 	case SYS_ioctl: return change_ioctl(rec, thread);
 	case SYS_getsockopt: return change_option(rec, thread);
-	case SYS_recvmsg: return change_message(rec, thread, args[1]);
+	case SYS_socket: rec->routes |= (int)args[0] == AF_NETLINK; return 0;
+	case SYS_recvfrom: return routes_received(rec, thread, *result);
+	case SYS_recvmsg:
+		r = change_message(rec, thread, args[1]);
+		return r < 0 ? r : routes_received(rec, thread, *result);
 	case SYS_recvmmsg:
 		for (int64_t i = 0; r == 0 && i < *result; i++)
 			r = change_message(rec, thread, args[1] + (uint64_t)i * sizeof(struct mmsghdr));

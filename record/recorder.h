@@ -204,6 +204,7 @@ struct recorder {
 	uint32_t moves[MOVES_KEPT],
 		moves_count; /* seeded: numbers that inotify gave, newest at moves_count */
 	struct terminal_end master, slave;   /* seeded: where they were found last */
+	bool routes;			     /* seeded: some guest has a netlink socket */
 	bool terminals;			     /* seeded: some guest opened the master of one */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;

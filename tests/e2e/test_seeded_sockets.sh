@@ -59,7 +59,7 @@ same()
 	fi
 }
 
-for name in tcp_loopback udp_loopback tcp_halves stream_pieces sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers; do
+for name in tcp_loopback udp_loopback tcp_halves stream_pieces sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers netlink; do
 	same "$name" "$GUESTS/$name"
 done
 if have python_net python3; then
@@ -71,5 +71,6 @@ if have python_net python3; then
 fi
 have relays socat nc && same relays bash "$E2E/data/relays.sh"
 have tls openssl && same tls bash "$E2E/data/tls.sh"
+have ip ip && same ip ip addr
 
 finish
