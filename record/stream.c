@@ -12,8 +12,9 @@
 #include "../sandbox/descriptor.h"
 #include "../sandbox/register.h"
 
-#define BUFFER_BYTES 65536 /* what the kernel doubles to its own default, tcp(7) */
-#define SYSCALL_BYTES 2	   /* of the instruction */
+/* Doubled by the kernel, tcp(7). How far a smaller window opens follows from when acknowledgements were sent. */
+#define BUFFER_BYTES 212992
+#define SYSCALL_BYTES 2 /* of the instruction */
 #define PARTS_LOOKED_AT 16
 
 /* What flags the read has; false for other calls. */

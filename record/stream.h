@@ -15,7 +15,7 @@ int stream_enter(struct thread *thread);
  * negative. */
 int stream_leave(struct thread *thread);
 
-/* socket came back with a descriptor: its buffer keeps the size it has, whatever the kernel measures. What is accepted takes it over. */
+/* socket came back with a descriptor: its buffer has a fixed size, whatever the kernel measures. What is accepted takes it over. */
 void stream_created(struct thread *thread, int64_t result);
 
 #endif
