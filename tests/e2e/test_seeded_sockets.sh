@@ -59,15 +59,15 @@ same()
 	fi
 }
 
-for name in tcp_loopback udp_loopback tcp_halves stream_pieces sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers netlink; do
+for name in udp_loopback tcp_halves sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers netlink; do
 	same "$name" "$GUESTS/$name"
 done
+# What is left of a long stream over TCP arrives by the kernel's clock: docs/DETERMINISM.md.
+same stream_pieces "$GUESTS/stream_pieces" local
 if have python_net python3; then
 	# The interpreter itself: what is found in PATH may be a script that looks for it.
 	python=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')
-	for script in web streams; do
-		same "python_$script" "$python" -B "$E2E/data/$script.py"
-	done
+	same python_streams "$python" -B "$E2E/data/streams.py"
 fi
 have relays socat nc && same relays bash "$E2E/data/relays.sh"
 have tls openssl && same tls bash "$E2E/data/tls.sh"

@@ -122,12 +122,14 @@ static void interrupted(int flags, const char *text)
 	close(ends[1]);
 }
 
-int main(void)
+/* Any argument: local streams alone. */
+int main(int argc, char **argv)
 {
 	for (size_t i = 0; i < BYTES; i++)
 		data[i] = (unsigned char)(i * i >> 5);
 	for (int way = 0; way < 7; way++) {
-		move(AF_INET, way);
+		if (argc < 2 || !argv[1])
+			move(AF_INET, way);
 		move(AF_UNIX, way);
 	}
 	interrupted(0, "without restart");
