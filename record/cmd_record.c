@@ -374,6 +374,9 @@ static int prepare(struct recording *recording)
 	rec->warn = warn_once;
 	rec->interrupted = pass_signal;
 	host_pin(&lock, &cpu);
+	/* Whom a call wakes does not take the processor from it before it is done: what a call does in several steps is seen whole. */
+	if (rec->seeded)
+		sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	describe_cpu(recording, cpu);
 	rec->sinks = sinks_new();
 	if (!rec->sinks)

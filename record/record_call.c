@@ -15,6 +15,7 @@
 #include "background.h"
 #include "numbers.h"
 #include "ports.h"
+#include "readiness.h"
 #include "recorder.h"
 #include "socket_time.h"
 #include "stream.h"
@@ -281,7 +282,7 @@ int record_entry(struct recorder *rec, struct thread *thread)
 		r = rec->seeded ? timeout_enter(rec, thread, true) : 0;
 		return r < 0 || !rec->seeded ? r : stream_enter(thread);
 	}
-	own->turned = false;
+	own->turned = own->slept = false;
 	own->told = 0;
 	r = guest_enter_call(thread);
 	if (r == 0)
@@ -428,6 +429,8 @@ static int leave_seeded(struct recorder *rec, struct thread *thread)
 
 	if (r == 0)
 		r = stream_leave(thread);
+	if (r == 0)
+		r = readiness_complete(thread);
 	if (r > 0) {
 		thread->record->restarting = true;
 		schedule_resume(thread, PTRACE_CONT, 0);

@@ -150,6 +150,7 @@ static int set_policy(struct recorder *rec, struct thread *thread, struct thread
 		     wish.policy == SCHED_IDLE) &&
 		    wish.priority == 0)
 			target->record->schedule.policy = 0;
+		target->record->schedule.chosen = true;
 		return 0;
 	}
 	result = grant(thread, target, &wish);
@@ -265,6 +266,16 @@ void record_sched_inherit(const struct thread *parent, struct thread *child)
 	child->record->schedule.reset = false;
 }
 
+/* Seeded recordings run guests under a policy of their own, which these would see. */
+static bool hides_policy(const struct recorder *rec, const struct thread *thread,
+			 const struct guest_schedule *schedule)
+{
+	if (!rec->seeded || schedule->chosen)
+		return false;
+	return thread->call.nr == SYS_sched_getscheduler ||
+	       (thread->call.nr == SYS_sched_getattr && !schedule->nice);
+}
+
 int record_sched(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
 	struct thread *target = target_of(rec, thread, (int32_t)thread->call.args[0]);
@@ -283,7 +294,8 @@ int record_sched(struct recorder *rec, struct thread *thread, bool *ret_answered
 	case SYS_sched_setscheduler:
 	case SYS_sched_setparam: return set_policy(rec, thread, target, ret_answered);
 	default:
-		*ret_answered = is_realtime(target->record->schedule.policy);
+		*ret_answered = is_realtime(target->record->schedule.policy) ||
+				hides_policy(rec, thread, &target->record->schedule);
 		return *ret_answered ? get_policy(rec, thread, &target->record->schedule) : 0;
 	}
 }

@@ -51,6 +51,7 @@ struct guest_schedule {
 	int policy;	   /* one of the realtime ones, or 0: whatever the kernel says */
 	uint32_t priority; /* 1 to 99 */
 	bool reset;	   /* SCHED_RESET_ON_FORK */
+	bool chosen;	   /* it asked for one that is not realtime, which the kernel gave it */
 	uint64_t runtime, deadline, period; /* of SCHED_DEADLINE, nanoseconds */
 	uint64_t affinity;		    /* 0: all that guests see */
 	bool nice;			    /* a guest chose the niceness; else the user did */
@@ -104,6 +105,7 @@ struct record_thread {
 	struct guest_schedule schedule;
 	uint64_t revealed; /* start of the code that ran last for the first time: a fault right there is its own */
 	struct wait wait;
+	bool slept;	      /* seeded: its call did, and came back later */
 	bool died;	      /* seeded: its death was reported and waits for its turn */
 	int death;	      /* that wait status */
 	uint32_t vfork_child; /* its clone waits until this one has left its memory, 0 = none */

@@ -155,6 +155,7 @@ int seeded_wait(struct recorder *rec, struct thread *thread)
 		if (thread->record->died)
 			return seeded_settle(rec);
 		if (asleep) {
+			thread->record->slept = true;
 			if (thread->call.row && thread->call.row->flags & ROW_EARLY)
 				r = record_in_flight(rec, thread, thread);
 			if (r == 0)

@@ -14,7 +14,7 @@ struct space;
 struct thread;
 
 #define KNOWN_HASH_BYTES 16
-#define DIRTY_PAGES_MIN 32 /* read by a walk, before following a process is worth its price */
+#define DIRTY_PAGES_MIN 256 /* read by a walk, before following a process is worth its price */
 #define DIRTY_FLAGS \
 	0x80001 /* the only userfaultfd(2) that guests may call: O_CLOEXEC, UFFD_USER_MODE_ONLY */
 
