@@ -196,6 +196,12 @@ static struct thread *choose_unfairly(struct recorder *rec, const struct thread 
 	return best;
 }
 
+/* Half of the seeds look for many switches close to each other, the other half for few in unlikely places. */
+static unsigned int chaos_events(struct recorder *rec)
+{
+	return draw(rec, 2) == 0 ? 1 : CHAOS_EVENTS_MAX;
+}
+
 struct thread *seeded_choose(struct recorder *rec)
 {
 	const struct thread *spinning = rec->last && rec->last->record->cut ? rec->last : NULL;
@@ -207,9 +213,9 @@ struct thread *seeded_choose(struct recorder *rec)
 		spinning = NULL;
 	ready -= spinning != NULL && schedule_ready(spinning);
 	if (rec->turn_events == 0)
-		rec->turn_events = rec->chaos ? CHAOS_EVENTS_MAX : 1U << draw(rec, TURN_SHIFTS);
+		rec->turn_events = rec->chaos ? chaos_events(rec) : 1U << draw(rec, TURN_SHIFTS);
 	rec->turn_left = 1 + draw(rec, rec->turn_events);
-	if (rec->chaos)
+	if (rec->chaos && rec->turn_events > 1)
 		return choose_unfairly(rec, spinning);
 	chosen = draw(rec, ready);
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
