@@ -299,7 +299,8 @@ int seeded_idle(struct recorder *rec)
 {
 	uint64_t deadline = timers_next(rec), events = writer_events(rec->writer);
 
-	if (outside_is_awaited(rec))
+	/* The real clock is outside, too. */
+	if (!rec->virtual_clock || outside_is_awaited(rec))
 		return wait_outside(rec, deadline);
 	if (rec->idle_events != events)
 		rec->jumps = 0;

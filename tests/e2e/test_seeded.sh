@@ -103,6 +103,11 @@ mkfifo "$WORK/outside"
 [ "$(cat "$LOG/outside.out")" = late ] && replay_check outside "$TRACES/outside.sworn" && pass ||
 	fail outside "the line from outside did not come: $(cat "$LOG/outside.out" "$LOG/outside.err")"
 
+# With the real clock sleeps are real, and no deadlock.
+SEEDED=(--schedule seeded --clock real)
+recorded "$TRACES/real.sworn" 1 sleep 2 && replay_check real "$TRACES/real.sworn" && pass || fail real "$(tail -n 2 "$TRACES/real.sworn.err")"
+SEEDED=(--schedule seeded)
+
 # All wait for each other.
 recorded "$TRACES/wait.sworn" 1 "$GUESTS/all_wait" forever
 status=$?
