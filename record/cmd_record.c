@@ -361,6 +361,7 @@ static int prepare(struct recording *recording)
 	random_init(&recording->pace, recording->seed, "clock");
 	rec->pace = &recording->pace;
 	outside_init(rec);
+	rec->network = recording->options.allow_network;
 	rec->epoch_ns = recording->options.epoch_ns;
 	rec->view = rec->seeded ? view_new() : NULL;
 	if (rec->seeded && !rec->view)

@@ -39,6 +39,8 @@ static bool is_outside(const struct recorder *rec, const struct thread *thread, 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, fd);
 	if (fd < 0 || stat(path, &st) < 0)
 		return false;
+	if (rec->network && S_ISSOCK(st.st_mode))
+		return true;
 	for (size_t i = 0; i < rec->outside_count; i++) {
 		if (rec->outside[i].device == st.st_dev && rec->outside[i].inode == st.st_ino)
 			return true;
@@ -117,8 +119,8 @@ bool outside_is_awaited(const struct recorder *rec)
 	for (struct thread *t = rec->guests.first; t; t = t->next) {
 		if (t->run == RUN_LISTEN)
 			return true;
-		if (rec->outside_count > 0 && t->run == RUN_KERNEL && t->record->in_call &&
-		    waits_outside(rec, t))
+		if ((rec->network || rec->outside_count > 0) && t->run == RUN_KERNEL &&
+		    t->record->in_call && waits_outside(rec, t))
 			return true;
 	}
 	return false;

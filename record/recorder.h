@@ -210,6 +210,7 @@ struct recorder {
 	bool terminals;			     /* seeded: some guest opened the master of one */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;
+	bool network;	       /* guests may reach the host's: any socket may lead outside */
 	bool random_devices;   /* some guest opened /dev/random or /dev/urandom */
 	uint64_t claimed;      /* signals that a guest sent itself with the si_code of a fault */
 	uint64_t affinity;     /* CPUs that guests see, bit 0 = CPU 0 */

@@ -103,6 +103,24 @@ mkfifo "$WORK/outside"
 [ "$(cat "$LOG/outside.out")" = late ] && replay_check outside "$TRACES/outside.sworn" && pass ||
 	fail outside "the line from outside did not come: $(cat "$LOG/outside.out" "$LOG/outside.err")"
 
+# So is an answer over the network, where that is allowed.
+if have network python3; then
+	python3 -B -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+s.settimeout(60)
+print(s.getsockname()[1], flush=True)
+c, _ = s.accept()
+time.sleep(1)
+c.send(b"late\n")' > "$WORK/port" &
+	until [ -s "$WORK/port" ]; do sleep 0.1; done
+	(cd "$RUN" && sworn record "${SEEDED[@]}" --allow net -o "$TRACES/network.sworn" -- bash -c \
+		"exec 3<> /dev/tcp/127.0.0.1/$(cat "$WORK/port"); read -rt 3600 word <&3; echo \"\$word\"" \
+		> "$LOG/network.out" 2> "$LOG/network.err" < /dev/null)
+	[ "$(cat "$LOG/network.out")" = late ] && replay_check network "$TRACES/network.sworn" && pass ||
+		fail network "the answer did not come: $(cat "$LOG/network.out" "$LOG/network.err")"
+	wait
+fi
+
 # With the real clock sleeps are real, and no deadlock.
 SEEDED=(--schedule seeded --clock real)
 recorded "$TRACES/real.sworn" 1 sleep 2 && replay_check real "$TRACES/real.sworn" && pass || fail real "$(tail -n 2 "$TRACES/real.sworn.err")"
