@@ -145,6 +145,7 @@ static int cut_here(struct recorder *rec, struct thread *thread)
 	r = record_state(rec, thread, &request, own->position.state);
 	if (r < 0)
 		return r;
+	seek_sign(thread, own->position.state);
 	own->cut = true;
 	own->computing = false;
 	own->no_event = false;
@@ -157,7 +158,7 @@ static int cut_by_state(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 	uint64_t start = schedule_now_ns();
-	int status, r = seek_choose(thread, &status);
+	int status, r = seek_choose(thread, start - own->resumed_ns, &status);
 
 	if (r == 1)
 		thread->stop_status = status;

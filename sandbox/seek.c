@@ -1,5 +1,6 @@
 #include "seek.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <time.h>
+#include <xxhash.h>
 
 #include "../traces/error.h"
 #include "debugreg.h"
@@ -21,10 +23,13 @@
 #define MEASURED_STOPS 8
 #define AGAIN_TIMES \
 	4 /* as long for a place that was passed once: its round may be longer than the wait was */
-#define RARE_NS 6000ULL /* between two passes: less, and replay has too many stops */
-#define PASSES_MAX 4	 /* too early ones, then the place is given up */
+#define RARE_NS 6000ULL	    /* between two passes: less, and replay has too many stops */
+#define FEW_PASSES 25000ULL /* that replay should have to look at, if there is such a place */
+#define PASSES_MAX 4	    /* too early ones, then the place is given up */
 #define TICK_US 1000
 #define NEAR_BYTES 64ULL
+#define FRAME_BYTES 2048 /* of the stack */
+#define FRAME_OFFSET 16	 /* in a state: behind the XXH3-128 */
 #define FLAG_RF 0x10000ULL
 #define FLAG_TF 0x100ULL
 
@@ -39,7 +44,8 @@ struct hunt {
 	struct candidate candidates[CANDIDATES_MAX]; /* best first */
 	size_t count;
 	struct candidate *watched[DEBUGREG_MAX];
-	uint64_t rare_ns; /* RARE_NS, and what the stops between two passes take of the guest's own time */
+	uint64_t stop_ns; /* what a stop takes of the guest's own time */
+	uint64_t rare_ns; /* between two passes: what is looked for */
 	int status;
 };
 
@@ -178,21 +184,32 @@ static int look_at(struct hunt *hunt, struct candidate *first, size_t count, uin
 	return FOUND_NOTHING;
 }
 
-static int look(struct hunt *hunt)
+static int look_for(struct hunt *hunt, uint64_t rare_ns, uint64_t time_ns)
 {
-	static const uint64_t times_ns[] = { QUICK_NS, PATIENT_NS };
+	hunt->rare_ns = rare_ns;
+	for (size_t i = 0; i < hunt->count; i++)
+		hunt->candidates[i].passes = 0;
+	for (size_t at = 0; at < hunt->count; at += DEBUGREG_MAX) {
+		size_t left = hunt->count - at;
+		int r = look_at(hunt, &hunt->candidates[at],
+				left < DEBUGREG_MAX ? left : DEBUGREG_MAX, time_ns);
 
-	for (size_t i = 0; i < sizeof(times_ns) / sizeof(times_ns[0]); i++) {
-		for (size_t at = 0; at < hunt->count; at += DEBUGREG_MAX) {
-			size_t left = hunt->count - at;
-			int r = look_at(hunt, &hunt->candidates[at],
-					left < DEBUGREG_MAX ? left : DEBUGREG_MAX, times_ns[i]);
-
-			if (r != FOUND_NOTHING)
-				return r;
-		}
+		if (r != FOUND_NOTHING)
+			return r;
 	}
 	return FOUND_NOTHING;
+}
+
+/* For a place that was passed seldom in all the time that the turn took so far; else for any that is seldom enough. */
+static int look(struct hunt *hunt, uint64_t ran_ns)
+{
+	uint64_t rare_ns = RARE_NS + hunt->stop_ns;
+	uint64_t seldom_ns = rare_ns > ran_ns / FEW_PASSES ? rare_ns : ran_ns / FEW_PASSES;
+	int r = look_for(hunt, seldom_ns, QUICK_NS);
+
+	if (r == FOUND_NOTHING && seldom_ns > rare_ns)
+		r = look_for(hunt, rare_ns, QUICK_NS);
+	return r == FOUND_NOTHING ? look_for(hunt, rare_ns, PATIENT_NS) : r;
 }
 
 /* A breakpoint next to a tight loop makes every round of it slow: the processor checks what it fetches. */
@@ -228,12 +245,12 @@ static int measure_stop(struct hunt *hunt)
 		if (r != 0)
 			return r < 0 ? r : FOUND_STOP;
 	}
-	hunt->rare_ns = RARE_NS + (now_ns(hunt) - start) / MEASURED_STOPS;
+	hunt->stop_ns = (now_ns(hunt) - start) / MEASURED_STOPS;
 	return FOUND_NOTHING;
 }
 
 /* look() with a recorder's ticker going faster. */
-static int look_ticking(struct hunt *hunt)
+static int look_ticking(struct hunt *hunt, uint64_t ran_ns)
 {
 	struct itimerval fast = { { 0, TICK_US }, { 0, TICK_US } }, usual;
 	int r;
@@ -243,7 +260,7 @@ static int look_ticking(struct hunt *hunt)
 		setitimer(ITIMER_REAL, &fast, NULL);
 	r = measure_stop(hunt);
 	if (r == FOUND_NOTHING)
-		r = look(hunt);
+		r = look(hunt, ran_ns);
 	setitimer(ITIMER_REAL, &usual, NULL);
 	return r;
 }
@@ -255,7 +272,7 @@ bool seek_may_trap(const struct thread *thread)
 	return !(thread->mask & signal_bit(SIGTRAP)) && trap->handler != (uint64_t)(uintptr_t)SIG_IGN;
 }
 
-int seek_choose(struct thread *thread, int *ret_status)
+int seek_choose(struct thread *thread, uint64_t ran_ns, int *ret_status)
 {
 	struct hunt hunt = { .thread = thread };
 	int r;
@@ -265,7 +282,7 @@ int seek_choose(struct thread *thread, int *ret_status)
 	if (clock_getcpuclockid(thread->process->leader, &hunt.clock) != 0)
 		return SWORN_EGONE;
 	collect(&hunt);
-	r = look_ticking(&hunt);
+	r = look_ticking(&hunt, ran_ns);
 	if (r == FOUND_STOP) {
 		*ret_status = hunt.status;
 		debugreg_set(thread->tid, NULL, 0);
@@ -281,18 +298,42 @@ struct state_request seek_request(void)
 	return (struct state_request){ PAGE_XXH3, true, NULL };
 }
 
+/* Of what a function and its nearest callers keep on the stack. Never 0. */
+static uint64_t frame_hash(struct thread *thread)
+{
+	uint8_t bytes[FRAME_BYTES];
+	size_t length = guest_read(thread, thread->registers.rsp, bytes, sizeof(bytes));
+	uint64_t hash = XXH3_64bits(bytes, length);
+
+	return hash ? hash : 1;
+}
+
+void seek_sign(struct thread *thread, uint8_t state[DIGEST_BYTES])
+{
+	uint64_t hash = htole64(frame_hash(thread));
+
+	memcpy(state + FRAME_OFFSET, &hash, sizeof(hash));
+}
+
+/* 0 no, 1 yes, 2 no, and to find that out took all of the memory. */
 static int is_there(const struct guests *guests, struct thread *thread,
 		    const struct registers *registers, const uint8_t *state)
 {
 	const struct state_request request = seek_request();
 	uint8_t found[DIGEST_BYTES];
+	uint64_t frame;
 	int r;
 
 	if (!seek_same_registers(&thread->registers, registers))
 		return 0;
 	if (!state)
 		return 1;
+	memcpy(&frame, state + FRAME_OFFSET, sizeof(frame));
+	if (frame && le64toh(frame) != frame_hash(thread))
+		return 0;
 	r = guest_state(guests, thread, &request, found);
+	if (frame && r == 0)
+		memcpy(found + FRAME_OFFSET, &frame, sizeof(frame));
 	return r < 0 ? r : memcmp(found, state, sizeof(found)) == 0 ? 1 : 2;
 }
 

@@ -8,7 +8,7 @@
 
 #include "guest.h"
 
-#define SEEK_HITS_MAX 4000000 /* passes of the point with other registers */
+#define SEEK_HITS_MAX 4000000  /* passes of the point with other registers */
 #define SEEK_STATES_MAX 200000 /* with these registers and other memory */
 
 /* Equal but for what a stop changes. */
@@ -19,13 +19,20 @@ bool seek_may_trap(const struct thread *thread);
 
 /*
  * Record: the thread was interrupted inside computation, its registers are read. Lets it run on, for a second of its own time at
- * most, to a place that it passes rarely. 0 when it stands there; 1 when another stop came first (*ret_status); 2 when
- * there is no such place, the thread stands somewhere near. Registers are read in any case but 1.
+ * most, to a place that it passes rarely: the more so the longer it has run since its last event (`ran_ns` at most), as replay
+ * stops at every pass. 0 when it stands there; 1 when another stop came first (*ret_status); 2 when there is no such
+ * place, the thread stands somewhere near. Registers are read in any case but 1.
  */
-int seek_choose(struct thread *thread, int *ret_status);
+int seek_choose(struct thread *thread, uint64_t ran_ns, int *ret_status);
 
 /* What of a process's state names a point inside computation, for guest_state(). */
 struct state_request seek_request(void);
+
+/*
+ * Record: adds to a state of that request a hash of the top of the thread's stack, which tells most points with equal
+ * registers apart without reading the rest of the memory. Registers are those of the point.
+ */
+void seek_sign(struct thread *thread, uint8_t state[DIGEST_BYTES]);
 
 /*
  * Replay: runs the thread to where its registers are these, and the state, unless NULL, is this. 0; 1 when another stop

@@ -16,6 +16,13 @@ static void count_in_memory(void)
 		"3: mov $2000000, %%ecx\n\t2: dec %%ecx\n\tjnz 2b\n\tret");
 }
 
+/* The same, and the top of the stack counts them too. */
+static void count_on_the_stack(void)
+{
+	PROGRAM("lea 1600(%%rdi), %%rsp\n\t1: incq 8(%%rdi)\n\tincq 8(%%rsp)\n\tcall 3f\n\tjmp 1b\n\t.p2align 8\n\t"
+		"3: mov $2000000, %%ecx\n\t2: dec %%ecx\n\tjnz 2b\n\tret");
+}
+
 /* No place in it is passed rarely. */
 static void tight(void)
 {
@@ -52,7 +59,7 @@ static void memory_tells_rounds_apart_that_registers_do_not(void **state)
 	(void)state;
 	loop_start(&traced, count_in_memory);
 	interrupt(&traced);
-	assert_int_equal(seek_choose(traced.thread, &status), 0);
+	assert_int_equal(seek_choose(traced.thread, 0, &status), 0);
 	assert_int_equal(state_of(&traced, there), 0);
 	registers = traced.thread->registers;
 	round = shared[1];
@@ -74,6 +81,34 @@ static void memory_tells_rounds_apart_that_registers_do_not(void **state)
 	traced_end(&traced);
 }
 
+static void the_stack_tells_rounds_apart(void **state)
+{
+	uint8_t there[DIGEST_BYTES], first[DIGEST_BYTES];
+	struct registers registers;
+	struct traced traced;
+	uint64_t round;
+	int status;
+
+	(void)state;
+	loop_start(&traced, count_on_the_stack);
+	interrupt(&traced);
+	assert_int_equal(seek_choose(traced.thread, 0, &status), 0);
+	assert_int_equal(state_of(&traced, there), 0);
+	seek_sign(traced.thread, there);
+	registers = traced.thread->registers;
+	round = shared[1];
+	traced_end(&traced);
+
+	loop_start(&traced, count_on_the_stack);
+	assert_int_equal(seek_reach(&traced.guests, traced.thread, &registers, NULL, &status), 0);
+	assert_int_equal(state_of(&traced, first), 0);
+	seek_sign(traced.thread, first);
+	assert_memory_not_equal(first + DIGEST_BYTES / 2, there + DIGEST_BYTES / 2, 8);
+	assert_int_equal(seek_reach(&traced.guests, traced.thread, &registers, there, &status), 0);
+	assert_int_equal(shared[1], round);
+	traced_end(&traced);
+}
+
 static void a_tight_loop_has_no_rare_place(void **state)
 {
 	struct traced traced;
@@ -82,7 +117,7 @@ static void a_tight_loop_has_no_rare_place(void **state)
 	(void)state;
 	loop_start(&traced, tight);
 	interrupt(&traced);
-	assert_int_equal(seek_choose(traced.thread, &status), 2);
+	assert_int_equal(seek_choose(traced.thread, 0, &status), 2);
 	/* It goes on as if nobody had looked. */
 	interrupt(&traced);
 	traced_end(&traced);
@@ -99,7 +134,7 @@ static void a_guest_that_blocks_traps_is_left_alone(void **state)
 	interrupt(&traced);
 	before = traced.thread->registers;
 	traced.thread->mask |= 1ULL << (SIGTRAP - 1);
-	assert_int_equal(seek_choose(traced.thread, &status), 2);
+	assert_int_equal(seek_choose(traced.thread, 0, &status), 2);
 	assert_int_equal(stop_get_registers(traced.thread), 0);
 	assert_memory_equal(&traced.thread->registers, &before, sizeof(before));
 	traced_end(&traced);
@@ -125,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_tells_rounds_apart_that_registers_do_not),
+		cmocka_unit_test(the_stack_tells_rounds_apart),
 		cmocka_unit_test(a_tight_loop_has_no_rare_place),
 		cmocka_unit_test(a_guest_that_blocks_traps_is_left_alone),
 	};
