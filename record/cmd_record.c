@@ -116,7 +116,7 @@ struct recording {
 	int store_fd;
 	char *path;
 	uint8_t state[DIGEST_BYTES], outputs[2][DIGEST_BYTES];
-	uint64_t events, bytes, started_ns;
+	uint64_t events, bytes, started_ns, held_up_ns;
 	enum stage stage;
 	struct trace_info info;
 	struct trace_summary summary;
@@ -329,6 +329,7 @@ static int finish(struct recording *recording, int r)
 		r = write_end(recording);
 	recording->events = writer_events(rec->writer);
 	recording->bytes = writer_bytes(rec->writer);
+	recording->held_up_ns = writer_held_up_ns(rec->writer);
 	if (r == 0)
 		recording->stage = STAGE_CLOSE;
 	if (r < 0)
@@ -507,6 +508,7 @@ static int conclude(const struct recording *recording, int error)
 		.path = recording->path,
 		.detail = recording->recorder.status,
 		.events = recording->events,
+		.held_up_ns = recording->held_up_ns,
 		.wait_status = recording->recorder.command_status,
 	};
 	char text[PATH_BYTES_MAX + 512];

@@ -10,6 +10,8 @@
 
 #include "../traces/error.h"
 
+#define WORTH_SAYING_NS UINT64_C(1000000000)
+
 struct cause {
 	int error;
 	const char *status, *advice;
@@ -130,15 +132,26 @@ static void describe_close(const struct ending *ending, char *text, size_t size)
 		 ending->output ? ".partial, or there already" : "");
 }
 
+static void describe_success(const struct ending *ending, char *text, size_t size)
+{
+	int n = snprintf(text, size,
+			 "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s",
+			 ending->events, ending->path, ending->output ? " " : "",
+			 ending->output ? ending->path : "");
+
+	if (ending->held_up_ns >= WORTH_SAYING_NS && n > 0 && (size_t)n < size)
+		snprintf(text + n, size - (size_t)n,
+			 "\nsworn: the command waited %.1f s for its trace to be written; a faster disk for "
+			 "%s would save that",
+			 (double)ending->held_up_ns / 1e9, ending->output ? "-o" : "the store");
+}
+
 void ending_describe(const struct ending *ending, char *ret_text, size_t size)
 {
 	const char *error = error_text(ending->error);
 
 	if (ending->error == 0) {
-		snprintf(ret_text, size,
-			 "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s",
-			 ending->events, ending->path, ending->output ? " " : "",
-			 ending->output ? ending->path : "");
+		describe_success(ending, ret_text, size);
 		return;
 	}
 	switch (ending->stage) {

@@ -33,6 +33,7 @@ struct ending {
 	const char *path;    /* of the whole trace; NULL without one */
 	const char *detail;  /* more about the error, or NULL */
 	uint64_t events;
+	uint64_t held_up_ns;  /* that the command waited for its trace to be written */
 	uint32_t wait_status; /* of the command, once it ended */
 };
 

@@ -25,6 +25,7 @@ struct worker {
 	struct job *queue[WORKER_JOBS]; /* a ring */
 	struct job *open;		/* NULL between two blocks */
 	size_t free_count, queue_head, queue_count;
+	uint64_t held_up_ns;
 	bool stopping;
 	_Atomic int error;
 	pid_t caller;	   /* thread whose CPU is to be left alone */
@@ -190,8 +191,13 @@ int worker_stop(struct worker *worker)
 /* Waits for a free job. Locked. */
 static struct job *free_job(struct worker *worker)
 {
-	while (worker->free_count == 0)
-		pthread_cond_wait(&worker->room, &worker->mutex);
+	if (worker->free_count == 0) {
+		uint64_t start = monotonic_ns();
+
+		while (worker->free_count == 0)
+			pthread_cond_wait(&worker->room, &worker->mutex);
+		worker->held_up_ns += monotonic_ns() - start;
+	}
 	struct job *job = worker->free[--worker->free_count];
 	job->content.length = 0;
 	job->events = 0;
@@ -247,6 +253,14 @@ void worker_submit(struct worker *worker, struct job *job)
 	pthread_mutex_lock(&worker->mutex);
 	push(worker, job);
 	pthread_mutex_unlock(&worker->mutex);
+}
+
+uint64_t worker_held_up_ns(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->mutex);
+	uint64_t ns = worker->held_up_ns;
+	pthread_mutex_unlock(&worker->mutex);
+	return ns;
 }
 
 int worker_error(struct worker *worker)

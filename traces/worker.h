@@ -46,6 +46,9 @@ void worker_end(struct worker *worker, bool full);
 int worker_take(struct worker *worker, size_t length, struct job **ret_job);
 void worker_submit(struct worker *worker, struct job *job);
 
+/* How long callers waited for a free job so far: the worker, or what it writes to, is slower than they are. */
+uint64_t worker_held_up_ns(struct worker *worker);
+
 /* The worker's first failure so far, or 0. */
 int worker_error(struct worker *worker);
 

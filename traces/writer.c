@@ -370,3 +370,8 @@ uint64_t writer_events(const struct writer *writer)
 {
 	return writer->events;
 }
+
+uint64_t writer_held_up_ns(const struct writer *writer)
+{
+	return worker_held_up_ns(writer->worker);
+}

@@ -65,8 +65,9 @@ int writer_close(struct writer *writer, const struct trace_summary *summary, cha
 /* Gives up: leaves the prefix on disk, unless it has no event, and releases. */
 void writer_abandon(struct writer *writer);
 
-int writer_fd(const struct writer *writer);	     /* of the partial file; borrowed */
-uint64_t writer_bytes(const struct writer *writer);  /* stored so far */
-uint64_t writer_events(const struct writer *writer); /* appended so far */
+int writer_fd(const struct writer *writer);		 /* of the partial file; borrowed */
+uint64_t writer_bytes(const struct writer *writer);	 /* stored so far */
+uint64_t writer_events(const struct writer *writer);	 /* appended so far */
+uint64_t writer_held_up_ns(const struct writer *writer); /* that callers waited for the disk so far */
 
 #endif

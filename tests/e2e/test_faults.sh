@@ -58,6 +58,20 @@ done
 place=$WORK/no/such/directory
 ends nowhere 'no trace can be written there' true
 
+# A slow disk: the command waits for it, its trace is whole, and the recorder says what it waited.
+status=0
+timeout -s KILL 100 env FAULT_SLOW=150 LD_PRELOAD="$preload" "$SWORN" record -o "$WORK/slow.sworn" -- \
+	head -c 6000000 /dev/urandom > "$WORK/slow.out" 2> "$LOG/slow.err" < /dev/null || status=$?
+if [ "$status" -ne 0 ] || [ "$(stat -c %s "$WORK/slow.out")" -ne 6000000 ]; then
+	fail slow_disk "exit status $status: $(cat "$LOG/slow.err")"
+elif ! grep -q 'the command waited [0-9.]* s for its trace to be written' "$LOG/slow.err"; then
+	fail slow_disk "nothing says that it was slow: $(cat "$LOG/slow.err")"
+elif ! sworn replay "$WORK/slow.sworn" > "$LOG/slow.replay" 2>&1; then
+	fail slow_disk "$(cat "$LOG/slow.replay")"
+else
+	pass
+fi
+
 # Few descriptors: it works or says why, and never hangs.
 for limit in 5 6 8 12 16; do
 	status=0

@@ -1,7 +1,7 @@
 /*
  * Preloaded into sworn by the fault tests: one call of a function of libc fails. FAULT=FUNCTION:NUMBER:ERROR
  * names which (`malloc:17:12` fails the 17th; an error of 0 on a write or read moves half the bytes);
- * FAULT_COUNT=FILE counts the calls of each there, in words of 8 bytes. Nothing of this is handed on: guests
+ * FAULT_SLOW=MILLISECONDS: every write(2), which is how a trace is written, takes that long. FAULT_COUNT=FILE counts the calls of each there, in words of 8 bytes. Nothing of this is handed on: guests
  * run without.
  */
 #include <dlfcn.h>
@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Same order as names[]. */
@@ -46,6 +47,7 @@ static atomic_long own_counts[POINTS];
 static atomic_long *counts = own_counts; /* shared with the processes that this one forks */
 static int failing = -1, failing_error;
 static long failing_number;
+static struct timespec slow;
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -101,8 +103,11 @@ __attribute__((constructor)) static void start(void)
 				failing = i;
 		}
 	}
+	if (getenv("FAULT_SLOW"))
+		slow.tv_nsec = atol(getenv("FAULT_SLOW")) * 1000000;
 	unsetenv("LD_PRELOAD");
 	unsetenv("FAULT");
+	unsetenv("FAULT_SLOW");
 	unsetenv("FAULT_COUNT");
 }
 
@@ -177,6 +182,7 @@ ssize_t write(int fd, const void *bytes, size_t length)
 	bool failed;
 
 	length = moved(WRITE, length, &failed);
+	nanosleep(&slow, NULL);
 	return failed ? -1 : real(fd, bytes, length);
 }
 
