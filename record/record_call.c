@@ -3,11 +3,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/shm.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 #include "../sandbox/descriptor.h"
 #include "../sandbox/domain.h"
@@ -17,6 +14,7 @@
 #include "ports.h"
 #include "readiness.h"
 #include "recorder.h"
+#include "refusal.h"
 #include "socket_time.h"
 #include "stream.h"
 #include "timeout.h"
@@ -57,93 +55,6 @@ static bool is_restart(const struct thread *thread)
 
 	return thread->record->restarting && thread->registers.rip == thread->call.ip &&
 	       (nr == thread->call.nr || nr == NR_RESTART_SYSCALL);
-}
-
-/* Without a network namespace, sockets other than local ones are what keeps guests off the network. */
-static bool is_outside_socket(const struct recorder *rec, const struct call *call)
-{
-	return rec->refuse_sockets && (call->nr == SYS_socket || call->nr == SYS_socketpair) &&
-	       call->args[0] != AF_UNIX;
-}
-
-/* Memory of a device changes by itself, and so does what a socket shares with its reader. */
-static bool is_device_mapping(const struct thread *thread)
-{
-	const struct call *call = &thread->call;
-	struct fd_info info;
-
-	if (call->nr != SYS_mmap || (call->args[3] & MAP_ANONYMOUS))
-		return false;
-	info = fd_lookup(thread->process->fds, thread->tid, (int)call->args[4]);
-	if (S_ISCHR(info.mode))
-		return info.special != makedev(1, 5); /* /dev/zero */
-	return S_ISBLK(info.mode) || S_ISSOCK(info.mode) || (info.mode && !(info.mode & S_IFMT));
-}
-
-/* Large pages have other borders, which the host may have or not. Programs that want them do without. */
-static bool wants_large_pages(const struct call *call)
-{
-	switch (call->nr) {
-	case SYS_mmap: return (call->args[3] & MAP_ANONYMOUS) && (call->args[3] & MAP_HUGETLB);
-	case SYS_shmget: return call->args[2] & SHM_HUGETLB;
-	case SYS_memfd_create: return call->args[1] & MFD_HUGETLB;
-	default: return false;
-	}
-}
-
-static bool overlaps_call_page(uint64_t at, uint64_t length)
-{
-	return at < CALL_PAGE + CALL_PAGE_BYTES && (at >= CALL_PAGE || length > CALL_PAGE - at);
-}
-
-/* The call page is the recorder's: no guest may move, replace or protect it. */
-static bool is_on_call_page(const struct call *call)
-{
-	uint64_t at = call->args[0], length = call->args[1];
-
-	switch (call->nr) {
-	case SYS_mmap:
-		if (!(call->args[3] & MAP_FIXED))
-			return false;
-		break;
-	case SYS_mremap:
-		if ((call->args[3] & MREMAP_FIXED) && overlaps_call_page(call->args[4], call->args[2]))
-			return true;
-		break;
-	case SYS_shmat:
-		return (call->args[2] & SHM_REMAP) && overlaps_call_page(call->args[1], UINT32_MAX);
-	case SYS_munmap:
-	case SYS_mprotect:
-	case SYS_madvise: break;
-	default: return false;
-	}
-	return overlaps_call_page(at, length);
-}
-
-/* Why a call is refused whose row does not say so: the reason and *ret_error, or NULL. */
-static const char *find_refusal(const struct recorder *rec, const struct thread *thread, int *ret_error)
-{
-	if (is_outside_socket(rec, &thread->call)) {
-		*ret_error = EAFNOSUPPORT;
-		return "no network in this domain; --allow net permits it";
-	}
-	if (is_device_mapping(thread)) {
-		*ret_error = ENODEV;
-		return "memory of devices and sockets changes by itself";
-	}
-	if (foreign_is_nowhere(rec, thread)) {
-		*ret_error = EPERM;
-		return "the other process computes, and nothing says where its memory would change";
-	}
-	if (is_on_call_page(&thread->call)) {
-		*ret_error = ENOMEM;
-		return "one page of the address space is the recorder's";
-	}
-	if (wants_large_pages(&thread->call)) {
-		*ret_error = ENOMEM;
-		return "large pages are the host's; ordinary ones do";
-	}
-	return NULL;
 }
 
 static int refuse(struct recorder *rec, struct thread *thread, int error, const char *reason)
@@ -298,7 +209,7 @@ int record_entry(struct recorder *rec, struct thread *thread)
 	row = thread->call.row;
 	if (!row || row->treatment == TREAT_REFUSE || row->treatment == TREAT_UNKNOWN)
 		return refuse(rec, thread, row ? row->error : ENOSYS, row ? row->reason : NULL);
-	reason = find_refusal(rec, thread, &error);
+	reason = refusal_find(rec, thread, &error);
 	if (reason)
 		return refuse(rec, thread, error, reason);
 	r = capture_inputs(rec, thread);

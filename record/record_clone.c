@@ -39,15 +39,6 @@ static uint32_t guest_number(pid_t tid, unsigned int *ret_depth)
 	return number;
 }
 
-static uint64_t clone_flags(const struct call *call)
-{
-	switch (call->nr) {
-	case SYS_fork: return SIGCHLD;
-	case SYS_vfork: return CLONE_VFORK | CLONE_VM | SIGCHLD;
-	default: return call->args[0];
-	}
-}
-
 /* One word that the kernel wrote, if it could: a bad address fails nothing. */
 static int capture_word(struct recorder *rec, struct thread *parent, struct thread *from,
 			struct payload payload)
@@ -60,24 +51,24 @@ static int capture_word(struct recorder *rec, struct thread *parent, struct thre
 	return capture_bytes(rec, parent, &payload);
 }
 
-/* The words that CLONE_PARENT_SETTID or CLONE_PIDFD, and CLONE_CHILD_SETTID wrote. The parent may know the child by
+/* The words that CLONE_PARENT_SETTID, CLONE_PIDFD and CLONE_CHILD_SETTID wrote. The parent may know the child by
  * another number than the child itself. */
 static int capture_settid(struct recorder *rec, struct thread *parent, struct thread *child)
 {
-	const struct call *call = &parent->call;
-	uint64_t flags = call->args[0];
-	struct payload payload = { PAYLOAD_SETTID, DIRECTION_OUT, call->args[2], 4, NULL };
+	const struct clone_words *words = &parent->call.clone;
+	struct payload payload = { PAYLOAD_SETTID, DIRECTION_OUT, words->parent, 4, NULL };
 	int r = 0;
 
-	if (call->nr != SYS_clone)
-		return 0;
-	if (flags & CLONE_PIDFD)
-		fd_cache_forget(parent->process->fds);
-	if (flags & (CLONE_PARENT_SETTID | CLONE_PIDFD))
+	if (words->flags & CLONE_PARENT_SETTID)
 		r = capture_word(rec, parent, parent, payload);
+	if (r == 0 && (words->flags & CLONE_PIDFD)) {
+		fd_cache_forget(parent->process->fds);
+		payload.address = words->pidfd;
+		r = capture_word(rec, parent, parent, payload);
+	}
 	payload.arg = PAYLOAD_CHILD_SETTID;
-	payload.address = call->args[3];
-	if (r == 0 && (flags & CLONE_CHILD_SETTID))
+	payload.address = words->child;
+	if (r == 0 && (words->flags & CLONE_CHILD_SETTID))
 		r = capture_word(rec, parent, child, payload);
 	return r;
 }
@@ -110,7 +101,7 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 {
 	const struct call *call = &thread->call;
 	struct event event = record_call_event(thread, EVENT_CLONE);
-	struct clone_request request = { .flags = clone_flags(call), .tid = (pid_t)tid };
+	struct clone_request request = { .flags = call->clone.flags, .tid = (pid_t)tid };
 	struct thread *child;
 	unsigned int depth, own_depth;
 	int r;
@@ -132,8 +123,8 @@ int record_clone(struct recorder *rec, struct thread *thread, unsigned long tid)
 	event.clone.tid = child->guest_tid;
 	event.clone.pid = child->process->pid;
 	event.clone.clone_flags = request.flags;
-	event.clone.stack = call->nr == SYS_clone ? call->args[1] : 0;
-	event.clone.tls = call->nr == SYS_clone ? call->args[4] : 0;
+	event.clone.stack = call->clone.stack;
+	event.clone.tls = call->clone.tls;
 	guest_born(thread, child, &event);
 	if (is_untraced(call))
 		r = stop_set_registers(child);

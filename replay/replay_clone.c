@@ -61,14 +61,10 @@ static int make(struct thread *parent, uint64_t flags, pid_t *ret_tid)
 
 static int check_flags(const struct event *event, const struct call *call)
 {
-	uint64_t flags = call->nr == SYS_fork	 ? SIGCHLD
-			 : call->nr == SYS_vfork ? CLONE_VFORK | CLONE_VM | SIGCHLD
-						 : call->args[0];
+	const struct clone_words *words = &call->clone;
 
-	if (!call->row || call->row->family != FAMILY_CLONE || event->clone.clone_flags != flags)
-		return SWORN_EREFUSED;
-	if (call->nr == SYS_clone &&
-	    (event->clone.stack != call->args[1] || event->clone.tls != call->args[4]))
+	if (!call->row || call->row->family != FAMILY_CLONE || event->clone.clone_flags != words->flags ||
+	    event->clone.stack != words->stack || event->clone.tls != words->tls)
 		return SWORN_EREFUSED;
 	return 0;
 }
@@ -79,12 +75,14 @@ static int write_tids(struct replayer *rep, struct thread *parent, struct thread
 
 	for (size_t i = 0; i < event->payloads_count; i++) {
 		const struct payload *p = &event->payloads[i];
-		const struct call *call = &parent->call;
+		const struct clone_words *words = &parent->call.clone;
+		bool to_parent = p->arg == PAYLOAD_SETTID &&
+				 (p->address == words->parent || p->address == words->pidfd);
 		int r = 0;
 
-		if (p->arg == PAYLOAD_SETTID && p->address == call->args[2] && p->length == 4)
+		if (to_parent && p->length == 4)
 			r = replay_write(rep, parent, p);
-		else if (p->arg == PAYLOAD_CHILD_SETTID && p->address == call->args[3] && p->length == 4)
+		else if (p->arg == PAYLOAD_CHILD_SETTID && p->address == words->child && p->length == 4)
 			r = replay_write(rep, child, p);
 		else if (p->direction == DIRECTION_OUT)
 			r = SWORN_EREFUSED;

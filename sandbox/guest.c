@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +153,8 @@ static struct process *process_clone(const struct process *parent, const struct 
 		process->signals->references++;
 	} else {
 		process->signals = signal_table_copy(parent->signals);
+		if (process->signals && (request->flags & CLONE_CLEAR_SIGHAND))
+			signal_table_exec(process->signals);
 	}
 	process->fds = request->flags & CLONE_FILES ? fd_cache_share(parent->fds)
 						    : fd_cache_copy(parent->fds);
@@ -205,19 +207,6 @@ static void thread_unlink(struct guests *guests, struct thread *thread)
 		}
 	}
 	thread->process->threads_count--;
-}
-
-void guest_born(const struct thread *parent, struct thread *child, const struct event *event)
-{
-	child->registers = parent->registers;
-	child->registers.rax = 0;
-	child->registers.orig_rax = (uint64_t)-1;
-	if (event->clone.stack)
-		child->registers.rsp = event->clone.stack;
-	if (event->clone.clone_flags & CLONE_SETTLS)
-		child->registers.fs_base = event->clone.tls;
-	if (event->clone.clone_flags & CLONE_CHILD_CLEARTID)
-		child->clear_tid = parent->call.args[3];
 }
 
 bool guest_exit(struct guests *guests, struct thread *thread)
@@ -402,6 +391,8 @@ int guest_enter_call(struct thread *thread)
 		dirty_uncover(thread->process->space->dirty, args[0], args[0] + args[1]);
 	if (!call->row)
 		return 0;
+	if (call->row->family == FAMILY_CLONE)
+		clone_words_read(thread, &call->clone);
 	if (call->row->treatment == TREAT_SPECIAL && call->row->family == FAMILY_SIGNAL &&
 	    args[1] != 0 && call->nr != SYS_sigaltstack) {
 		call->has_input = guest_read(thread, args[1], call->input, sizeof(call->input)) >= 8;

@@ -69,6 +69,14 @@ enum stand {
 
 #define VSYSCALL_PAGE 0xffffffffff600000ULL
 
+/* What a call that makes a thread asks for, in whichever form (clone(2)); zero where it does not say. */
+struct clone_words {
+	uint64_t flags;		       /* the exit signal in the low byte */
+	uint64_t pidfd, parent, child; /* where CLONE_PIDFD, CLONE_PARENT_SETTID and CLONE_CHILD_* write */
+	uint64_t stack;		       /* the new thread's rsp */
+	uint64_t tls;
+};
+
 /* One call in flight. */
 struct call {
 	const struct row *row; /* resolved; NULL for a number without a row */
@@ -79,8 +87,9 @@ struct call {
 	struct range_list entry; /* extent_entry()'s ranges */
 	uint8_t input[32]; /* FAMILY_SIGNAL: what argument 1 pointed at, read before it may be overwritten */
 	bool has_input;
-	uint64_t frame;	      /* rsp at the entry: rt_sigreturn's frame */
-	struct ruling ruling; /* of the guest's own seccomp filters */
+	uint64_t frame;		  /* rsp at the entry: rt_sigreturn's frame */
+	struct ruling ruling;	  /* of the guest's own seccomp filters */
+	struct clone_words clone; /* FAMILY_CLONE */
 };
 
 /* From the vsyscall page, which the kernel keeps at one address for programs older than the vDSO. */
@@ -155,6 +164,9 @@ struct clone_request {
 struct thread *guest_clone(struct guests *guests, struct thread *parent,
 			   const struct clone_request *request);
 
+/* What the call of FAMILY_CLONE asks for at whose entry `thread` stands; zeros where its structure cannot be read. */
+void clone_words_read(struct thread *thread, struct clone_words *ret);
+
 /* What the call of `parent` that `event` (a CLONE) tells of makes of the new thread: registers at its first
  * instruction, the word to clear at its end. */
 void guest_born(const struct thread *parent, struct thread *child, const struct event *event);
@@ -220,6 +232,9 @@ int guest_mprotect(struct thread *thread, int64_t result);
 int guest_brk(struct thread *thread, uint64_t result);
 int guest_mremap(struct thread *thread, uint64_t result);
 int guest_shmdt(struct thread *thread);
+/* The lowest mapping from `from` on of the segment that the thread's shmdt takes away, or NULL. What a guest unmapped or
+ * protected of it since has left pieces, not all of them at its start (shmat(2)). Borrowed until the table changes. */
+const struct mapping *guest_segment_piece(const struct thread *thread, uint64_t from);
 
 /* A shared object has a new length: every mapping of it, in every space, says so. */
 void guests_object_length(struct guests *guests, uint64_t object, uint64_t length);
