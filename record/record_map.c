@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -15,7 +16,6 @@
 #include "recorder.h"
 
 #define KEPT_FLAGS (MAP_PRIVATE | MAP_SHARED | MAP_GROWSDOWN | MAP_NORESERVE)
-#define SYSV_DEVICE (~0ULL) /* stands for st_dev of a System V segment */
 
 /* A file becomes an object with the first mapping that can change it; who mapped it before sees the changes too. */
 static int map_shared(struct recorder *rec, struct thread *thread, int fd, struct mapping *mapping)
@@ -135,22 +135,37 @@ static uint64_t kernel_end(pid_t tid, uint64_t start)
 	return found;
 }
 
+/* Stands for st_dev of a System V segment: identifiers are numbered in each namespace. */
+static uint64_t segment_device(pid_t tid)
+{
+	struct stat status = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", tid);
+	if (stat(path, &status) < 0)
+		status.st_ino = 0;
+	return ~(uint64_t)status.st_ino;
+}
+
 static int record_shmat(struct recorder *rec, struct thread *thread, uint64_t result,
 			struct mapping *mapping)
 {
-	struct shared_object *object = shared_find(rec, SYSV_DEVICE, thread->call.args[0]);
+	uint64_t device = segment_device(thread->tid), id = (uint32_t)thread->call.args[0];
+	struct shared_object *object = shared_find(rec, device, id);
+	int flags = (int)thread->call.args[2];
 
 	if (!object)
-		object = shared_new(rec, SYSV_DEVICE, thread->call.args[0]);
+		object = shared_new(rec, device, id);
 	if (!object)
 		return -ENOMEM;
+	object->stays = true;
 	mapping->start = result;
 	mapping->end = kernel_end(thread->tid, result);
 	if (mapping->end <= result)
 		return -ENOENT;
-	mapping->prot = guest_protection(thread->process, thread->call.args[2] & 010000 /* SHM_RDONLY */
-								  ? PROT_READ
-								  : PROT_READ | PROT_WRITE);
+	mapping->prot = guest_protection(thread->process,
+					 PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+						 (flags & SHM_EXEC ? PROT_EXEC : 0));
 	mapping->flags = MAP_SHARED;
 	mapping->backing = BACKING_SHARED;
 	mapping->object = object->number;

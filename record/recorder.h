@@ -154,6 +154,7 @@ struct shared_object {
 	uint64_t number, device, inode;
 	uint64_t length;
 	uint8_t digest[DIGEST_BYTES];
+	bool stays; /* its content outlives its mappings, and nobody can read it then: a System V segment */
 	struct shared_object *next;
 };
 

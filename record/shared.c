@@ -39,7 +39,7 @@ struct shared_object *shared_find(struct recorder *rec, uint64_t device, uint64_
 			link = &object->next;
 			continue;
 		}
-		if (is_mapped(rec, object->number))
+		if (object->stays || is_mapped(rec, object->number))
 			return object;
 		*link = object->next;
 		free(object);

@@ -290,14 +290,11 @@ static int play_mremap(struct replayer *rep, struct thread *thread)
 
 static int play_shmdt(struct thread *thread)
 {
-	struct mapping_table *table = &thread->process->space->table;
-	const struct mapping *m = mapping_find(table, thread->call.args[0]);
-	uint64_t start = thread->call.args[0], end = m && m->start == start ? m->end : start;
-	int64_t result;
+	const struct mapping *m = guest_segment_piece(thread, 0);
 	int r = 0;
 
-	if (end > start)
-		r = stop_inject(thread, true, SYS_munmap, (uint64_t[6]){ start, end - start }, &result);
+	for (; r == 0 && m; m = guest_segment_piece(thread, m->end))
+		r = unmap_range(thread, m->start, m->end);
 	return r < 0 ? r : guest_shmdt(thread);
 }
 

@@ -82,20 +82,33 @@ int guest_mremap(struct thread *thread, uint64_t result)
 	return r;
 }
 
+const struct mapping *guest_segment_piece(const struct thread *thread, uint64_t from)
+{
+	const struct mapping_table *table = &thread->process->space->table;
+	uint64_t at = thread->call.args[0];
+	uint64_t object = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct mapping *m = &table->entries[i];
+
+		if (m->start < at || !m->object || (m->path && *m->path) || m->start - at != m->offset)
+			continue;
+		if (object == 0)
+			object = m->object;
+		if (m->object == object && m->start >= from && m->end - at <= page_up(m->length))
+			return m;
+	}
+	return NULL;
+}
+
 int guest_shmdt(struct thread *thread)
 {
-	struct mapping_table *table = &thread->process->space->table;
-	const struct mapping *mapping = mapping_find(table, thread->call.args[0]);
-	uint64_t object = mapping ? mapping->object : 0, start, end;
+	const struct mapping *m;
+	int r = 0;
 
-	if (!object || mapping->start != thread->call.args[0])
-		return 0;
-	start = end = mapping->start;
-	while (mapping && mapping->object == object && mapping->start == end) {
-		end = mapping->end;
-		mapping = mapping_find(table, end);
-	}
-	return mapping_remove(table, start, end);
+	while (r == 0 && (m = guest_segment_piece(thread, thread->call.args[0])) != NULL)
+		r = mapping_remove(&thread->process->space->table, m->start, m->end);
+	return r;
 }
 
 void guests_object_length(struct guests *guests, uint64_t object, uint64_t length)
