@@ -13,9 +13,6 @@
 #include "recorder.h"
 
 #define RANDOM_FLAGS 7U
-#define CLOCK_STEP_NS 1000ULL /* per read */
-#define POLLS_AT_A_STEP 64U   /* looks in a row before their steps get longer */
-#define POLLS_SHIFT_MAX 10U
 #define RANDOM_CHUNK 4096
 
 bool record_writable(const struct thread *thread, uint64_t address, uint64_t length)
@@ -73,58 +70,11 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 	return record_answer(rec, thread, result);
 }
 
-uint64_t record_clock_ns(struct recorder *rec)
-{
-	unsigned int shift = rec->clock_polls / POLLS_AT_A_STEP;
-	uint64_t step = CLOCK_STEP_NS;
-	uint16_t drawn;
-
-	if (rec->seeded) {
-		rec->clock_polls++;
-		random_bytes(rec->pace, &drawn, sizeof(drawn));
-		step = CLOCK_STEP_NS / 2 + drawn % CLOCK_STEP_NS;
-	}
-	rec->clock_ns += step << (shift < POLLS_SHIFT_MAX ? shift : POLLS_SHIFT_MAX);
-	return rec->clock_ns;
-}
-
-/* Looking, again and again, whether something has come: these must not slow time down. */
-static bool is_look(const struct call *call)
-{
-	switch (call->nr) {
-	case SYS_sched_yield:
-	case SYS_poll:
-	case SYS_ppoll:
-	case SYS_select:
-	case SYS_pselect6:
-	case SYS_epoll_wait:
-	case SYS_epoll_pwait:
-	case SYS_getpid:
-	case SYS_gettid:
-	case SYS_sched_getaffinity:
-	case SYS_getcpu:
-	case SYS_getitimer:
-	case SYS_timer_gettime:
-	case SYS_timerfd_gettime: return true;
-	default: return false;
-	}
-}
-
-void record_clock_step(struct recorder *rec, const struct thread *thread)
-{
-	const struct call *call = &thread->call;
-
-	if (call->row && call->row->family == FAMILY_CLOCK)
-		return;
-	if (!is_look(call))
-		rec->clock_polls = 0;
-	record_clock_ns(rec);
-}
-
 /* The virtual time of clock `id`, or -EINVAL. */
 static int read_clock(struct recorder *rec, clockid_t id, struct timespec *ret)
 {
-	uint64_t now = record_clock_ns(rec);
+	uint64_t now = record_clock_look(rec, id < 0 || id == CLOCK_PROCESS_CPUTIME_ID ||
+						      id == CLOCK_THREAD_CPUTIME_ID);
 
 	switch (id) {
 	case CLOCK_REALTIME:

@@ -189,7 +189,8 @@ struct recorder {
 	bool refuse_sockets; /* no network namespace: other families than AF_UNIX are refused here */
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
-	unsigned int clock_polls; /* reads of the clock, and other looks, in a row */
+	unsigned int clock_polls; /* seeded: reads of the clock, and other looks, in a row */
+	unsigned int cpu_looks;	  /* seeded: of them at CPU time */
 	struct random *pace;  /* seeded: the stream that the virtual clock's steps are drawn from */
 	struct random *order; /* seeded: the stream that turns are drawn from */
 	bool chaos;	      /* seeded: turns that a fair order would rarely give */
@@ -388,10 +389,17 @@ int record_give(struct recorder *rec, struct thread *thread, const struct payloa
 		int64_t *ret_result);
 int record_sched(struct recorder *rec, struct thread *thread, bool *ret_answered);
 void record_sched_inherit(const struct thread *parent, struct thread *child);
-/* Virtual clock: now, after one step. Looks in a row take longer and longer steps, so that loops on the clock end. */
+
+/* pace.c */
+/* Virtual clock: now, after one step. */
 uint64_t record_clock_ns(struct recorder *rec);
+/* The same for a look at the clock. Looks in a row take longer steps, so that loops on the clock end. */
+uint64_t record_clock_look(struct recorder *rec, bool of_cpu);
+/* Virtual clock: a thread sleeps in its call, so that looks that follow are not in a row with those before. */
+void record_clock_slept(struct recorder *rec);
 /* Virtual clock: a call is made. */
 void record_clock_step(struct recorder *rec, const struct thread *thread);
+
 int record_random_read(struct recorder *rec, struct thread *thread, int64_t result);
 /* File content behind a mapping, stored as a blob. Fills digest, offset, length of *mapping. */
 int record_content(struct recorder *rec, int fd, struct mapping *mapping, uint64_t file_offset);

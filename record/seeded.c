@@ -156,6 +156,7 @@ int seeded_wait(struct recorder *rec, struct thread *thread)
 			return seeded_settle(rec);
 		if (asleep) {
 			thread->record->slept = true;
+			record_clock_slept(rec);
 			if (thread->call.row && thread->call.row->flags & ROW_EARLY)
 				r = record_in_flight(rec, thread, thread);
 			if (r == 0)

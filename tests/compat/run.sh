@@ -45,6 +45,21 @@ row()
 		"$events" "$2" "$3" "$refused" >> "$COMPAT_TABLE.rows"
 }
 
+# same_twice FILE: another recording with the same seed has the same events and state hashes
+same_twice()
+{
+	local name log trace why
+
+	name=$(basename "$1" .sh) log=$LOG/$name trace=$TRACES/$name
+	fresh true
+	(cd "$RUN" && sworn record "${MODE_OPTIONS[@]}" -o "$trace.again.sworn" -- bash "$1" \
+		> "$log.again" 2> "$log.again.err" < /dev/null)
+	sworn verify --list "$trace.sworn" > "$log.list" 2> /dev/null
+	sworn verify --list "$trace.again.sworn" > "$log.again.list" 2> /dev/null
+	cmp -s "$log.list" "$log.again.list" && [ -s "$log.list" ] && pass && return
+	fail "$name" "a second recording differs; first:" "$(diff "$log.list" "$log.again.list" | sed -n 2,3p | cut -c1-300)"
+}
+
 # try FILE: one program
 try()
 {
@@ -65,6 +80,7 @@ try()
 	if [ "$failed" -eq "$before" ] && [ "$refused" ] && ! grep -q "^sworn: refused: $refused " "$LOG/$name.recorded.err"; then
 		fail "$name" "expected that $refused is refused by name"
 	fi
+	[ -z "${TWICE:-}" ] || [ "$failed" -ne "$before" ] || same_twice "$file"
 	if [ "$failed" -ne "$before" ]; then
 		row "$file" "FAILS" "see the log"
 	elif [ "$refused" ]; then
@@ -72,7 +88,7 @@ try()
 	else
 		row "$file" "as native" "identical"
 	fi
-	[ "$skips" -ne "$skipped" ] || [ "$failed" -ne "$before" ] || rm -f "$TRACES/$name.sworn"
+	[ "$skips" -ne "$skipped" ] || [ "$failed" -ne "$before" ] || rm -f "$TRACES/$name.sworn" "$TRACES/$name.again.sworn"
 }
 
 chosen=()

@@ -1,7 +1,8 @@
 # lib.sh: sourced by the end-to-end tests. Runs programs natively, recorded and replayed, compares
 # what they print and how they end, and counts. Needs SWORN (the binary) and GUESTS (the directory of
 # the guest programs); WORK is the directory for files, a new one when unset. REPLAYS is how often each
-# trace is replayed. finish() says what was kept after a failure.
+# trace is replayed. MODE, seeded or observed, is how check_program records; without it, as `sworn record` does
+# by itself. finish() says what was kept after a failure.
 # shellcheck shell=bash
 # shellcheck disable=SC2329 # functions of the tests that source this
 set -u
@@ -18,6 +19,12 @@ LOG=$WORK/log
 mkdir -p "$TRACES" "$RUN" "$LOG"
 passed=0 failed=0 skipped=0
 NATIVE=(env) # what native runs are started by
+case ${MODE:-} in
+'') MODE_OPTIONS=() ;;
+seeded) MODE_OPTIONS=(--schedule seeded --seed 1) ;;
+observed) MODE_OPTIONS=(--schedule observed --clock real) ;;
+*) echo "MODE is $MODE, neither seeded nor observed" >&2 && exit 2 ;;
+esac
 
 pass()
 {
@@ -156,7 +163,7 @@ replay_check()
 #   --record OPTION       handed to `sworn record`
 check_program()
 {
-	local name=$1 native=yes setup=true wanted=0 pmu='' options=() status=0 i
+	local name=$1 native=yes setup=true wanted=0 pmu='' options=(${MODE_OPTIONS[@]+"${MODE_OPTIONS[@]}"}) status=0 i
 	local log=$LOG/$1 trace=$TRACES/$1.sworn
 	local -a command_line
 

@@ -1,0 +1,83 @@
+/* Work that is doubled until it takes long enough, by each clock that programs measure themselves with. */
+#include "guest.h"
+#include <sys/resource.h>
+#include <sys/times.h>
+
+#define LONG_ENOUGH_S 0.05
+
+static double of_clock(clockid_t id)
+{
+	struct timespec t;
+
+	expect(clock_gettime(id, &t) == 0);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double by_wall(void)
+{
+	return of_clock(CLOCK_MONOTONIC);
+}
+
+static double by_process(void)
+{
+	return of_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static double by_thread(void)
+{
+	return of_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static double by_times(void)
+{
+	struct tms tms;
+
+	expect(times(&tms) != (clock_t)-1);
+	return (double)tms.tms_utime / 100;
+}
+
+static double by_usage(void)
+{
+	struct rusage usage;
+
+	expect(getrusage(RUSAGE_SELF, &usage) == 0);
+	return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
+}
+
+static double by_stamp(void)
+{
+	/* Slower than any processor counts, so that this ends there too. */
+	return (double)__builtin_ia32_rdtsc() / 2e9;
+}
+
+static void work(uint64_t count)
+{
+	volatile uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		sum = sum * 3 + i;
+}
+
+static void measure(const char *name, double (*now)(void))
+{
+	uint64_t count = 64;
+	double start;
+
+	do {
+		count *= 2;
+		start = now();
+		work(count);
+	} while (now() - start < LONG_ENOUGH_S);
+	say("%s: long enough\n", name);
+}
+
+int main(void)
+{
+	measure("wall clock", by_wall);
+	measure("process", by_process);
+	measure("thread", by_thread);
+	measure("times", by_times);
+	measure("usage", by_usage);
+	measure("time stamp", by_stamp);
+	return 0;
+}
