@@ -213,6 +213,7 @@ static int start(struct recording *recording)
 		.allow_network = recording->options.allow_network,
 		.as_root = rec->seeded,
 		.placed = rec->seeded,
+		.acknowledges = rec->seeded,
 		.host_name = rec->seeded ? VIEW_HOST_NAME : NULL,
 		.workdir = recording->options.workdir,
 	};

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -121,6 +122,34 @@ bool outside_is_awaited(const struct recorder *rec)
 			return true;
 		if ((rec->network || rec->outside_count > 0) && t->run == RUN_KERNEL &&
 		    t->record->in_call && waits_outside(rec, t))
+			return true;
+	}
+	return false;
+}
+
+static bool serves_files(pid_t tid)
+{
+	static const char device[] = "/dev/fuse";
+	char path[64], link[sizeof(device)];
+	struct dirent *entry;
+	bool found = false;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", tid);
+	directory = opendir(path);
+	while (directory && !found && (entry = readdir(directory)))
+		found = readlinkat(dirfd(directory), entry->d_name, link, sizeof(link)) ==
+				sizeof(device) - 1 &&
+			memcmp(link, device, sizeof(device) - 1) == 0;
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+bool outside_serves_files(const struct recorder *rec)
+{
+	for (const struct thread *t = rec->guests.first; t; t = t->next) {
+		if (serves_files(t->tid))
 			return true;
 	}
 	return false;

@@ -13,4 +13,7 @@ void outside_init(struct recorder *rec);
 /* True when a thread that sleeps may be woken from outside, or one is stopped until somebody continues it. */
 bool outside_is_awaited(const struct recorder *rec);
 
+/* True when a guest serves files to others, as fuse(4) has it: who waits for one of them may wait for that guest. */
+bool outside_serves_files(const struct recorder *rec);
+
 #endif

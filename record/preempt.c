@@ -1,6 +1,7 @@
 /* Ending the turn of a thread that computes on: by its counter, by a spin that repeats, or by taking the CPU
  * from memory that nobody else sees. */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
@@ -12,7 +13,9 @@
 #include "timers.h"
 
 #define SPIN_PATIENCE_NS 10000000000ULL
-#define SEEDED_PATIENCE_NS 8000000000ULL /* before a seeded turn is cut where it happens to be */
+/* Before a seeded turn is cut where it happens to be: in a loop, and in what wanders through much code. */
+#define SEEDED_PATIENCE_NS 8000000000ULL
+#define WORK_PATIENCE_NS 30000000000ULL
 #define SPIN_CODE_BYTES 1024
 
 /* Something other than this thread's own calls may make another thread that shares its memory runnable, or
@@ -169,12 +172,38 @@ static int cut_by_state(struct recorder *rec, struct thread *thread)
 	return r;
 }
 
+/* Processor time since the thread was first found computing: that the host is busy makes nobody a spinner. */
+static uint64_t computed_ns(const struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	unsigned long long now = schedule_now_ns();
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", thread->tid);
+	file = fopen(path, "re");
+	if (file) {
+		if (fscanf(file, "%llu", &now) != 1)
+			now = own->computed_ns;
+		fclose(file);
+	}
+	if (!own->computed_ns)
+		own->computed_ns = now;
+	return now - own->computed_ns;
+}
+
+/* Work that wanders through much code comes to a call in the end; a small loop may never. */
+static bool wanders(const struct record_thread *own)
+{
+	return own->highest_ip > own->lowest_ip && own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES;
+}
+
 /* A seeded turn ends at calls and in spins. Where nothing else gets the guest on, a cut is better than none, and the trace says so. */
 static bool may_cut(struct recorder *rec, const struct thread *thread)
 {
 	if (!rec->seeded)
 		return true;
-	if (schedule_now_ns() - thread->record->resumed_ns < SEEDED_PATIENCE_NS)
+	if (computed_ns(thread) < (wanders(thread->record) ? WORK_PATIENCE_NS : SEEDED_PATIENCE_NS))
 		return false;
 	rec->timed_cuts = true;
 	return seeded_end_spin(rec, thread) == 0;
@@ -213,9 +242,7 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 		own->highest_ip = thread->registers.rip;
 	/* Looking costs: the longer it computes, the less often. */
 	own->next_look_ns = schedule_now_ns() + (schedule_now_ns() - own->resumed_ns) / 2;
-	/* Work that wanders through much code comes to a call in the end; a small loop may never. */
-	if (own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES ||
-	    schedule_now_ns() - own->resumed_ns < SPIN_PATIENCE_NS) {
+	if (wanders(own) || computed_ns(thread) < SPIN_PATIENCE_NS) {
 		if (!rec->seeded && rec->current == thread && schedule_others_ready(rec, thread) &&
 		    !keeps_others_waiting(rec, thread))
 			float_away(rec, thread);

@@ -357,6 +357,10 @@ static int return_seeded(struct recorder *rec, struct thread *thread, int64_t re
 	case SYS_accept:
 	case SYS_accept4: return socket_time_accepted(rec, thread, result);
 	case SYS_socket: socket_time_created(thread, result); return 0;
+	case SYS_eventfd:
+	case SYS_eventfd2: timers_number_taken(rec, thread, result); return 0;
+	case SYS_sendmsg:
+	case SYS_sendmmsg: timers_sent(rec, thread, result); return 0;
 	default: return usage_of_child(thread, result);
 	}
 }

@@ -95,6 +95,7 @@ struct record_thread {
 	struct registers boundary; /* registers when it was last resumed from a boundary */
 	uint64_t resumed_ns;	   /* when that was, monotonic */
 	uint64_t next_look_ns;	   /* when to look again whether it spins */
+	uint64_t computed_ns; /* its processor time when it was first found computing since, 0 = it was not */
 	uint64_t lowest_ip, highest_ip;	  /* where it was found computing since */
 	int stat_fd;			  /* /proc/TID/stat, -1 until first used */
 	int wchan_fd;			  /* the same for /proc/TID/wchan */
@@ -203,6 +204,7 @@ struct recorder {
 	uint64_t idle_events; /* seeded: events when the clock jumped last */
 	unsigned int jumps;   /* seeded: of the clock since then */
 	struct timer *timers; /* on the virtual clock */
+	size_t timers_kept;   /* timerfds that guests had when all were looked at last */
 	struct given given;   /* seeded */
 	struct socket_time *socket_times[SOCKET_TIMES]; /* socket_time.h, by inode; owned */
 	uint32_t moves[MOVES_KEPT],

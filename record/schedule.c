@@ -380,7 +380,7 @@ static int resume(struct recorder *rec, struct thread *thread)
 	if (!own->in_call && !own->no_event) {
 		own->boundary = thread->registers;
 		own->resumed_ns = schedule_now_ns();
-		own->next_look_ns = 0;
+		own->next_look_ns = own->computed_ns = 0;
 		own->lowest_ip = UINT64_MAX;
 		own->highest_ip = 0;
 	} else if (own->in_call) {

@@ -46,8 +46,8 @@ static void nap(struct recorder *rec, unsigned int *rounds)
 		nanosleep(&t, NULL);
 }
 
-/* Uninterruptible sleeps end by themselves, but for the parent in vfork, until its child has left the memory they
- * share, and for those on files that a guest serves. */
+/* Uninterruptible sleeps end by themselves, however slow the disk is, but for the parent in vfork, until its child has left
+ * the memory they share, and for those on files that a guest serves. */
 static bool sleeps_on_guest(const struct recorder *rec, const struct thread *thread)
 {
 	const struct record_thread *own = thread->record;
@@ -57,7 +57,7 @@ static bool sleeps_on_guest(const struct recorder *rec, const struct thread *thr
 		child = own->vfork_child ? guest_by_number(&rec->guests, own->vfork_child) : NULL;
 		return child && child->process->space == thread->process->space;
 	}
-	return schedule_now_ns() - own->resumed_ns > UNINTERRUPTED_NS;
+	return schedule_now_ns() - own->resumed_ns > UNINTERRUPTED_NS && outside_serves_files(rec);
 }
 
 /* Asleep in its call until somebody else acts, or in a group stop. */

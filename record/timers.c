@@ -1,48 +1,28 @@
 #include "timers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../sandbox/register.h"
-#include "../traces/error.h"
 #include "timeout.h"
+#include "timer.h"
 
 #define BILLION 1000000000ULL
 #define SECONDS_MAX 9000000000LL
 #define LINE_BYTES 128
 #define OVERRUN_MAX INT32_MAX
 
-enum timer_kind { TIMER_INTERVAL, TIMER_POSIX, TIMER_FD };
-
-struct timer {
-	enum timer_kind kind;
-	struct process *process; /* TIMER_FD: whoever created it; it may be used by others */
-	int id;			 /* which of setitimer; POSIX id; the eventfd's number */
-	int fd;			 /* TIMER_FD: our own descriptor of it */
-	clockid_t clock;
-	int notify, signal;
-	uint32_t target;		   /* SIGEV_THREAD_ID: thread number */
-	uint64_t value;			   /* sigev_value */
-	uint64_t deadline_ns, interval_ns; /* 0: off; 0: once */
-	uint64_t overrun, missed; /* of the last signal that was delivered; of the one that is pending */
-	struct timer *next;
-};
-
 static const int interval_signals[] = { SIGALRM, SIGVTALRM, SIGPROF };
 
-static struct timer *find(const struct recorder *rec, enum timer_kind kind,
-			  const struct process *process, int id)
+struct timer *timer_find(const struct recorder *rec, enum timer_kind kind,
+			 const struct process *process, int id)
 {
 	struct timer *t = rec->timers;
 
@@ -51,26 +31,26 @@ static struct timer *find(const struct recorder *rec, enum timer_kind kind,
 	return t;
 }
 
-static struct timer *add(struct recorder *rec, enum timer_kind kind, struct process *process, int id)
+struct timer *timer_add(struct recorder *rec, enum timer_kind kind, struct process *process, int id)
 {
 	struct timer *timer = calloc(1, sizeof(*timer)), **end = &rec->timers;
 
 	if (!timer)
 		return NULL;
-	*timer = (struct timer){ .kind = kind, .process = process, .id = id, .fd = -1 };
+	*timer = (struct timer){ .kind = kind, .process = process, .id = id, .kept = -1 };
 	while (*end)
 		end = &(*end)->next;
 	*end = timer;
 	return timer;
 }
 
-static void drop(struct timer **at)
+void timer_drop(struct timer **at)
 {
 	struct timer *gone = *at;
 
 	*at = gone->next;
-	if (gone->fd >= 0)
-		close(gone->fd);
+	if (gone->kept >= 0)
+		close(gone->kept);
 	free(gone);
 }
 
@@ -81,7 +61,7 @@ void timers_forget(struct recorder *rec, const struct process *process, bool exe
 			    ((*at)->kind == TIMER_POSIX || ((*at)->kind == TIMER_INTERVAL && !exec));
 
 		if (gone)
-			drop(at);
+			timer_drop(at);
 		else
 			at = &(*at)->next;
 	}
@@ -98,9 +78,8 @@ static bool to_ns(const int64_t words[2], uint64_t unit_ns, uint64_t *ret)
 	return true;
 }
 
-/* Interval and rest, as getitimer(2) and timer_gettime(2) tell them. */
-static void describe(const struct recorder *rec, const struct timer *timer, uint64_t unit_ns,
-		     int64_t ret_words[4])
+void timer_describe(const struct recorder *rec, const struct timer *timer, uint64_t unit_ns,
+		    int64_t ret_words[4])
 {
 	uint64_t rest = 0;
 
@@ -112,9 +91,8 @@ static void describe(const struct recorder *rec, const struct timer *timer, uint
 	ret_words[3] = (int64_t)(rest % BILLION / unit_ns);
 }
 
-/* Sets what `words` say (interval, value); `absolute`: on the timer's clock. 0 or -EINVAL. */
-static int64_t arm(const struct recorder *rec, struct timer *timer, const int64_t words[4],
-		   uint64_t unit_ns, bool absolute)
+int64_t timer_arm(const struct recorder *rec, struct timer *timer, const int64_t words[4],
+		  uint64_t unit_ns, bool absolute)
 {
 	uint64_t interval, value, origin = timeout_origin(rec, timer->clock);
 
@@ -131,8 +109,8 @@ static int64_t arm(const struct recorder *rec, struct timer *timer, const int64_
 	return 0;
 }
 
-static int give_words(struct recorder *rec, struct thread *thread, unsigned int arg,
-		      const int64_t words[4], int64_t *ret_result)
+int timer_give_words(struct recorder *rec, struct thread *thread, unsigned int arg,
+		     const int64_t words[4], int64_t *ret_result)
 {
 	struct payload payload = { (uint8_t)arg, DIRECTION_OUT, thread->call.args[arg],
 				   4 * sizeof(*words), (const uint8_t *)words };
@@ -140,7 +118,7 @@ static int give_words(struct recorder *rec, struct thread *thread, unsigned int 
 	return payload.address ? record_give(rec, thread, &payload, ret_result) : 0;
 }
 
-static bool take_words(struct thread *thread, unsigned int arg, int64_t ret_words[4])
+bool timer_take_words(struct thread *thread, unsigned int arg, int64_t ret_words[4])
 {
 	return guest_read(thread, thread->call.args[arg], ret_words, 4 * sizeof(*ret_words)) ==
 	       4 * sizeof(*ret_words);
@@ -148,12 +126,12 @@ static bool take_words(struct thread *thread, unsigned int arg, int64_t ret_word
 
 static int answer_alarm(struct recorder *rec, struct thread *thread)
 {
-	struct timer *timer = find(rec, TIMER_INTERVAL, thread->process, ITIMER_REAL);
+	struct timer *timer = timer_find(rec, TIMER_INTERVAL, thread->process, ITIMER_REAL);
 	int64_t words[4];
 
-	describe(rec, timer, 1000, words);
+	timer_describe(rec, timer, 1000, words);
 	if (!timer)
-		timer = add(rec, TIMER_INTERVAL, thread->process, ITIMER_REAL);
+		timer = timer_add(rec, TIMER_INTERVAL, thread->process, ITIMER_REAL);
 	if (!timer)
 		return -ENOMEM;
 	timer->interval_ns = 0;
@@ -175,22 +153,22 @@ static int answer_interval(struct recorder *rec, struct thread *thread)
 
 	if (which > ITIMER_PROF)
 		return record_answer(rec, thread, -EINVAL);
-	if (set && thread->call.args[1] && !take_words(thread, 1, words))
+	if (set && thread->call.args[1] && !timer_take_words(thread, 1, words))
 		return record_answer(rec, thread, -EFAULT);
-	timer = find(rec, TIMER_INTERVAL, thread->process, (int)which);
-	describe(rec, timer, 1000, before);
+	timer = timer_find(rec, TIMER_INTERVAL, thread->process, (int)which);
+	timer_describe(rec, timer, 1000, before);
 	if (set && !timer)
-		timer = add(rec, TIMER_INTERVAL, thread->process, (int)which);
+		timer = timer_add(rec, TIMER_INTERVAL, thread->process, (int)which);
 	if (set && !timer)
 		return -ENOMEM;
 	if (set)
-		result = arm(rec, timer, words, 1000, false);
+		result = timer_arm(rec, timer, words, 1000, false);
 	if (result == 0)
-		r = give_words(rec, thread, out, before, &result);
+		r = timer_give_words(rec, thread, out, before, &result);
 	return r < 0 ? r : record_answer(rec, thread, result);
 }
 
-static bool is_timer_clock(clockid_t id)
+bool timer_is_clock(clockid_t id)
 {
 	switch (id) {
 	case CLOCK_REALTIME:
@@ -254,14 +232,14 @@ static int answer_create(struct recorder *rec, struct thread *thread)
 	struct payload payload = { 2, DIRECTION_OUT, thread->call.args[2], sizeof(id), (uint8_t *)&id };
 	int r;
 
-	while (find(rec, TIMER_POSIX, process, wanted.id))
+	while (timer_find(rec, TIMER_POSIX, process, wanted.id))
 		wanted.id++;
 	id = wanted.id;
-	result = is_timer_clock(wanted.clock) ? read_event(thread, &wanted) : -EINVAL;
+	result = timer_is_clock(wanted.clock) ? read_event(thread, &wanted) : -EINVAL;
 	r = result == 0 ? record_give(rec, thread, &payload, &result) : 0;
 	if (r < 0)
 		return r;
-	timer = result == 0 ? add(rec, TIMER_POSIX, process, wanted.id) : NULL;
+	timer = result == 0 ? timer_add(rec, TIMER_POSIX, process, wanted.id) : NULL;
 	if (result == 0 && !timer)
 		return -ENOMEM;
 	if (timer) {
@@ -276,7 +254,7 @@ static int answer_create(struct recorder *rec, struct thread *thread)
 
 static int answer_posix(struct recorder *rec, struct thread *thread)
 {
-	struct timer *timer = find(rec, TIMER_POSIX, thread->process, (int)thread->call.args[0]);
+	struct timer *timer = timer_find(rec, TIMER_POSIX, thread->process, (int)thread->call.args[0]);
 	int64_t words[4], before[4], result = 0;
 	unsigned int out = thread->call.nr == SYS_timer_settime ? 3 : 1;
 	int r = 0;
@@ -292,118 +270,17 @@ static int answer_posix(struct recorder *rec, struct thread *thread)
 
 		while (*at != timer)
 			at = &(*at)->next;
-		drop(at);
+		timer_drop(at);
 		return record_answer(rec, thread, 0);
 	}
-	describe(rec, timer, 1, before);
+	timer_describe(rec, timer, 1, before);
 	if (thread->call.nr == SYS_timer_settime) {
-		if (!take_words(thread, 2, words))
+		if (!timer_take_words(thread, 2, words))
 			return record_answer(rec, thread, -EFAULT);
-		result = arm(rec, timer, words, 1, thread->call.args[1] & TIMER_ABSTIME);
+		result = timer_arm(rec, timer, words, 1, thread->call.args[1] & TIMER_ABSTIME);
 	}
 	if (result == 0)
-		r = give_words(rec, thread, out, before, &result);
-	return r < 0 ? r : record_answer(rec, thread, result);
-}
-
-/* The number that names an eventfd everywhere (proc_pid_fdinfo(5)), -1 when it is none. */
-static int event_number(pid_t tid, int fd)
-{
-	char path[64], line[LINE_BYTES];
-	int number = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "eventfd-id: %d", &number) == 1)
-			break;
-	}
-	if (file)
-		fclose(file);
-	return number;
-}
-
-/* timerfd_create runs as eventfd2, whose flags are the same. */
-static int start_create(struct thread *thread, bool *ret_answered, struct recorder *rec)
-{
-	struct registers run = thread->registers;
-	clockid_t clock = (clockid_t)thread->call.args[0];
-
-	if (!is_timer_clock(clock) || clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID ||
-	    clock == CLOCK_THREAD_CPUTIME_ID || clock == CLOCK_TAI) {
-		*ret_answered = true;
-		return record_answer(rec, thread, -EINVAL);
-	}
-	run.orig_rax = SYS_eventfd2;
-	run.rdi = 0;
-	return register_set(thread->tid, &run);
-}
-
-int timers_created(struct recorder *rec, struct thread *thread, int64_t result)
-{
-	struct timer *timer;
-	int pidfd, r;
-
-	thread->registers.rdi = thread->call.args[0];
-	thread->registers.orig_rax = thread->call.nr;
-	r = stop_set_registers(thread);
-	if (r < 0 || result < 0)
-		return r;
-	timer = add(rec, TIMER_FD, thread->process, event_number(thread->tid, (int)result));
-	if (!timer)
-		return -ENOMEM;
-	timer->clock = (clockid_t)thread->call.args[0];
-	pidfd = (int)syscall(SYS_pidfd_open, thread->process->leader, 0);
-	if (pidfd >= 0) {
-		timer->fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)result, 0);
-		close(pidfd);
-	}
-	return timer->fd < 0 ? SWORN_EHOST : 0;
-}
-
-/* What has not been read yet goes with the old setting. */
-static void drain(const struct timer *timer)
-{
-	struct stat st;
-	uint64_t count;
-	int flags = fcntl(timer->fd, F_GETFL);
-
-	if (fstat(timer->fd, &st) < 0 || flags < 0)
-		return;
-	if (!(flags & O_NONBLOCK))
-		fcntl(timer->fd, F_SETFL, flags | O_NONBLOCK);
-	(void)!read(timer->fd, &count, sizeof(count));
-	if (!(flags & O_NONBLOCK))
-		fcntl(timer->fd, F_SETFL, flags);
-}
-
-static int answer_fd(struct recorder *rec, struct thread *thread)
-{
-	int number = event_number(thread->tid, (int)thread->call.args[0]);
-	struct timer *timer = number < 0 ? NULL : find(rec, TIMER_FD, NULL, number);
-	bool set = thread->call.nr == SYS_timerfd_settime;
-	int64_t words[4], before[4], result = 0;
-	char path[64];
-	struct stat st;
-	int r = 0;
-
-	if (!timer) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, (int)thread->call.args[0]);
-		return record_answer(rec, thread, lstat(path, &st) < 0 ? -EBADF : -EINVAL);
-	}
-	describe(rec, timer, 1, before);
-	if (set) {
-		if (!take_words(thread, 2, words))
-			return record_answer(rec, thread, -EFAULT);
-		if (thread->call.args[1] & ~(uint64_t)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
-			return record_answer(rec, thread, -EINVAL);
-		result = arm(rec, timer, words, 1, thread->call.args[1] & TFD_TIMER_ABSTIME);
-		if (result == 0)
-			drain(timer);
-	}
-	if (result == 0)
-		r = give_words(rec, thread, set ? 3 : 1, before, &result);
+		r = timer_give_words(rec, thread, out, before, &result);
 	return r < 0 ? r : record_answer(rec, thread, result);
 }
 
@@ -420,10 +297,8 @@ int timers_entry(struct recorder *rec, struct thread *thread, bool *ret_answered
 	case SYS_timer_getoverrun:
 	case SYS_timer_delete: return answer_posix(rec, thread);
 	case SYS_timerfd_settime:
-	case SYS_timerfd_gettime: return answer_fd(rec, thread);
-	case SYS_timerfd_create:
-		*ret_answered = false;
-		return start_create(thread, ret_answered, rec);
+	case SYS_timerfd_gettime: return timer_fd_answer(rec, thread);
+	case SYS_timerfd_create: return timer_fd_create(rec, thread, ret_answered);
 	default: *ret_answered = false; return 0;
 	}
 }
@@ -480,7 +355,8 @@ static bool is_pending(const struct recorder *rec, const struct timer *timer)
 	return pending >> (timer->signal - 1) & 1;
 }
 
-static void fire(struct recorder *rec, struct timer *timer)
+/* False when it was closed by all, and can go. */
+static bool fire(struct recorder *rec, struct timer *timer)
 {
 	uint64_t count = 1;
 
@@ -491,21 +367,22 @@ static void fire(struct recorder *rec, struct timer *timer)
 		timer->deadline_ns = 0;
 	}
 	rec->stirred = true;
-	if (timer->kind == TIMER_FD) {
-		(void)!write(timer->fd, &count, sizeof(count));
-	} else if (timer->kind == TIMER_POSIX && is_pending(rec, timer)) {
+	if (timer->kind == TIMER_FD)
+		return timer_fd_tell(rec, timer, count);
+	if (timer->kind == TIMER_POSIX && is_pending(rec, timer)) {
 		timer->missed += count;
 	} else if (timer->kind == TIMER_INTERVAL || timer->notify != SIGEV_NONE) {
 		timer->missed = count - 1;
 		rec->killing = true;
 		raise_signal(rec, timer);
 	}
+	return true;
 }
 
 void timers_delivered(struct recorder *rec, const struct thread *thread, siginfo_t *info)
 {
 	struct timer *timer = info->si_code == SI_TIMER
-				      ? find(rec, TIMER_POSIX, thread->process, info->si_timerid)
+				      ? timer_find(rec, TIMER_POSIX, thread->process, info->si_timerid)
 				      : NULL;
 
 	if (!timer || timer->signal != info->si_signo)
@@ -517,9 +394,13 @@ void timers_delivered(struct recorder *rec, const struct thread *thread, siginfo
 
 int timers_expire(struct recorder *rec)
 {
-	for (struct timer *t = rec->timers; t; t = t->next) {
-		if (t->deadline_ns && t->deadline_ns <= rec->clock_ns)
-			fire(rec, t);
+	for (struct timer **at = &rec->timers; *at;) {
+		struct timer *t = *at;
+
+		if (t->deadline_ns && t->deadline_ns <= rec->clock_ns && !fire(rec, t))
+			timer_drop(at);
+		else
+			at = &t->next;
 	}
 	return timeout_expire(rec);
 }

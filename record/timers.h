@@ -1,6 +1,5 @@
 /*
- * Timers on the virtual clock: setitimer and alarm, POSIX timers, timerfd. They are the recorder's; the kernel's are never armed. A
- * timerfd is an eventfd to the kernel, into which expirations are written.
+ * Timers on the virtual clock: setitimer and alarm, POSIX timers, timerfd. They are the recorder's; the kernel's are never armed.
  */
 #ifndef SWORN_RECORD_TIMERS_H
 #define SWORN_RECORD_TIMERS_H
@@ -14,6 +13,12 @@ int timers_entry(struct recorder *rec, struct thread *thread, bool *ret_answered
 
 /* timerfd_create came back with a descriptor (registers are read). */
 int timers_created(struct recorder *rec, struct thread *thread, int64_t result);
+
+/* eventfd or eventfd2 came back with a descriptor. */
+void timers_number_taken(struct recorder *rec, const struct thread *thread, int64_t result);
+
+/* sendmsg or sendmmsg came back: timers that were sent with it are on their way. */
+void timers_sent(struct recorder *rec, struct thread *thread, int64_t result);
 
 /* The earliest deadline of timers and sleeps; UINT64_MAX for none. */
 uint64_t timers_next(const struct recorder *rec);

@@ -47,8 +47,9 @@ static int answer_usage(struct recorder *rec, struct thread *thread)
 	if (who != RUSAGE_CHILDREN) {
 		usage.ru_utime.tv_sec = (time_t)(rec->clock_ns / BILLION);
 		usage.ru_utime.tv_usec = (suseconds_t)(rec->clock_ns % BILLION / 1000);
-		usage.ru_maxrss = MAXRSS_KIB;
 	}
+	if (who != RUSAGE_CHILDREN || thread->process->waited)
+		usage.ru_maxrss = MAXRSS_KIB;
 	return give(rec, thread, &payload, 0);
 }
 
@@ -110,7 +111,10 @@ int usage_of_child(struct thread *thread, int64_t result)
 	struct rusage usage;
 
 	if ((thread->call.nr != SYS_wait4 && thread->call.nr != SYS_waitid) || result < 0 ||
-	    (thread->call.nr == SYS_wait4 && result == 0) || !thread->call.args[arg])
+	    (thread->call.nr == SYS_wait4 && result == 0))
+		return 0;
+	thread->process->waited = true;
+	if (!thread->call.args[arg])
 		return 0;
 	memset(&usage, 0, sizeof(usage));
 	usage.ru_maxrss = MAXRSS_KIB;

@@ -32,7 +32,9 @@ struct view_file {
 	uint64_t device, inode;
 	uint64_t number; /* st_ino that guests see */
 	struct timespec access, change, birth, modified;
-	bool timed; /* these are known; else nobody asked yet */
+	bool timed;   /* these are known; else nobody asked yet */
+	bool placed;  /* so is whether */
+	bool foreign; /* it is the host's, outside of the working directory, and no guest made it */
 	uint32_t owner, group;
 	struct view_file *next; /* same bucket */
 };

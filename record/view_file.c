@@ -17,6 +17,7 @@
 #define FIRST_INODE 16
 #define DISK_MAJOR 8
 #define PROC_LINKS 2
+#define FOREIGN_LINKS 1 /* find(1) and others take it for: not counted */
 #define BLOCK_BYTES 4096ULL
 #define NS_PER_S 1000000000ULL
 
@@ -106,7 +107,8 @@ struct view_file *view_file_create(struct recorder *rec, const struct stat *stat
 		sinks_forget(rec->sinks, status->st_dev, status->st_ino);
 	}
 	file->access = file->change = file->birth = file->modified = view_stamp(rec);
-	file->timed = true;
+	file->timed = file->placed = true;
+	file->foreign = false;
 	return file;
 }
 
@@ -240,6 +242,22 @@ static void find_times(struct recorder *rec, struct thread *thread, struct view_
 	file->access = file->change = file->birth = file->modified = *modified;
 }
 
+/* How many directories the host has in one that is not the command's own work changes with the day. */
+static uint64_t links_of(struct recorder *rec, struct thread *thread, struct view_file *file,
+			 uint64_t links)
+{
+	struct view_path path;
+
+	if (counts_processes(rec->view, thread, file->device))
+		return PROC_LINKS;
+	if (!file->placed)
+		file->foreign = view_system_of(rec->view, thread, file->device) == SYSTEM_FILES &&
+				named_path(thread, &path) &&
+				!view_path_is_below(rec->view, thread, &path, rec->view->workdir);
+	file->placed = true;
+	return file->foreign ? FOREIGN_LINKS : links;
+}
+
 static int change_stat(struct recorder *rec, struct thread *thread, uint64_t address)
 {
 	struct view_file *file;
@@ -252,8 +270,8 @@ static int change_stat(struct recorder *rec, struct thread *thread, uint64_t add
 		return SWORN_ELIMIT;
 	if (S_ISREG(status.st_mode))
 		find_times(rec, thread, file, &status.st_mtim);
-	if (S_ISDIR(status.st_mode) && counts_processes(rec->view, thread, status.st_dev))
-		status.st_nlink = PROC_LINKS;
+	if (S_ISDIR(status.st_mode))
+		status.st_nlink = (nlink_t)links_of(rec, thread, file, status.st_nlink);
 	status.st_ino = file->number;
 	status.st_dev = view_device_number(rec->view, status.st_dev);
 	status.st_uid = file->owner;
@@ -290,8 +308,8 @@ static int change_statx(struct recorder *rec, struct thread *thread, uint64_t ad
 	modified = (struct timespec){ status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec };
 	if (S_ISREG(status.stx_mode))
 		find_times(rec, thread, file, &modified);
-	if (S_ISDIR(status.stx_mode) && counts_processes(rec->view, thread, device))
-		status.stx_nlink = PROC_LINKS;
+	if (S_ISDIR(status.stx_mode))
+		status.stx_nlink = (uint32_t)links_of(rec, thread, file, status.stx_nlink);
 	memset((uint8_t *)&status + known, 0, sizeof(status) - known);
 	device = view_device_number(rec->view, device);
 	status.stx_ino = file->number;

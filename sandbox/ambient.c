@@ -3,12 +3,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -24,6 +22,7 @@
 #include "filter.h"
 #include "host.h"
 #include "launch.h"
+#include "loopback.h"
 #include "namespace.h"
 #include "words.h"
 #include "workdir.h"
@@ -160,20 +159,6 @@ static int hide(const char *path, uint32_t *notes)
 	return r ? -errno : 0;
 }
 
-static int loopback_up(void)
-{
-	struct ifreq request = { .ifr_name = "lo" };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
-
-	if (fd < 0) /* a kernel without IPv4 has nothing to bring up */
-		return errno == EAFNOSUPPORT ? 0 : -errno;
-	request.ifr_flags = IFF_UP | IFF_RUNNING;
-	if (ioctl(fd, SIOCSIFFLAGS, &request))
-		r = -errno;
-	close(fd);
-	return r;
-}
-
 /*
  * A kind that is refused is left out, but processes are renumbered only with a /proc to match, and
  * a user namespace alone would only hide the owners of files.
@@ -207,6 +192,9 @@ static int set_up(const struct ambient *ambient, struct message *message)
 		return -errno;
 	if (had & CLONE_NEWNET && loopback_up())
 		message->notes |= NOTE_LOOPBACK;
+	/* Where the kernel does not let us, only how much a read gets of long streams may differ. */
+	if (had & CLONE_NEWNET && ambient->options->acknowledges)
+		loopback_acknowledge();
 	message->namespaces = had | cloned;
 	return 0;
 }

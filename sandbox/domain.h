@@ -39,8 +39,9 @@ struct ambient_options {
 	char *const *environment;
 	const char *const *hidden; /* what guests must not see (store, trace), NULL-terminated */
 	bool allow_network;
-	bool as_root; /* an ordinary user's guests see themselves as user 0 and group 0 */
-	bool placed;  /* what the command is started with lies at the same addresses each time */
+	bool as_root;	   /* an ordinary user's guests see themselves as user 0 and group 0 */
+	bool acknowledges; /* TCP over loopback does so at once (loopback.h) */
+	bool placed; /* what the command is started with lies at the same addresses each time */
 	const char *host_name; /* NULL: the host's; needs a namespace of its own, or stays the host's */
 	const char *workdir; /* absolute path at which the working directory is shown, with umask 022, or NULL */
 };

@@ -50,6 +50,7 @@ struct process {
 	struct thread *threads;
 	unsigned int threads_count; /* alive */
 	bool timers;		    /* armed a timer that sends signals */
+	bool waited;		    /* recorder only: it has waited for a child */
 	bool ending;		    /* exit_group or a fatal signal is under way */
 	bool checkpointed;	    /* its exit checkpoint was taken */
 	bool vfork_child;	    /* borrows its parent's space */
