@@ -5,6 +5,8 @@ JOBS := $(shell nproc)
 FUZZ_SECONDS ?= 60
 MUTATIONS ?= 5000
 SOAK_SECONDS ?= 600
+RACES_SEEDS ?= 300
+RACES_RUNS ?= 20
 
 # Debian's names. Needed to build, test and run the demo:
 DEPS := gcc libc6-dev make cmake pkg-config zstd python3 \
@@ -20,7 +22,7 @@ CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
-.PHONY: all build deps deps-compat demo test check compat format bench soak fuzz mutate cover clean help
+.PHONY: all build deps deps-compat demo test check compat format bench soak races fuzz mutate cover clean help
 
 all: build
 
@@ -73,6 +75,13 @@ soak: deps
 	@$(MAKE) --no-print-directory build
 	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest bash tests/soak.sh $(SOAK_SECONDS)
 
+# Every seed of the races RACES_RUNS times, and how rare what --chaos finds is.
+races: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest \
+		RACES_FULL=1 RACES_SEEDS=$(RACES_SEEDS) RACES_RUNS=$(RACES_RUNS) RACES_CHAOS=2000 RACES_JOBS=$(JOBS) \
+		bash tests/run_one.sh races bash $(CURDIR)/tests/e2e/test_races.sh
+
 fuzz:
 	@.ci/deps $(DEPS) $(DEPS_CHECK)
 	$(CMAKE) --preset fuzz && $(CMAKE) --build build/fuzz -j $(JOBS)
@@ -104,6 +113,7 @@ help:
 	@echo 'make deps-compat  install those programs'
 	@echo 'make bench    time of recording and replaying, against native'
 	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'
+	@echo 'make races    races: RACES_SEEDS=300 seeds RACES_RUNS=20 times each, the same every time'
 	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'
 	@echo 'make mutate   MUTATIONS=5000 damaged traces against the build with sanitizers'
 	@echo 'make cover    line coverage of all tests'
