@@ -201,6 +201,23 @@ static bool path_of(int fd, char *path, size_t size)
 	return true;
 }
 
+/* Why what the guests were to see elsewhere, or not at all, could not be had. */
+static void explain_places(const struct ambient_options *ambient, int error)
+{
+	if (error == -EXDEV && ambient->private_tmp)
+		fputs("sworn record: with --private-tmp the command and the working directory must not lie in /tmp or "
+		      "/var/tmp, which are empty then; add --workdir-as /work, and name a command that is elsewhere\n",
+		      stderr);
+	else if (ambient->workdir)
+		fprintf(stderr,
+			"sworn record: --workdir-as %s needs namespaces of mounts, and a directory of that name or "
+			"none where its parent is /; try /work, as root or with user namespaces\n",
+			ambient->workdir);
+	else if (ambient->private_tmp)
+		fputs("sworn record: --private-tmp needs namespaces of mounts; try it as root or with user namespaces\n",
+		      stderr);
+}
+
 static int start(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
@@ -216,12 +233,14 @@ static int start(struct recording *recording)
 		.acknowledges = rec->seeded,
 		.host_name = rec->seeded ? VIEW_HOST_NAME : NULL,
 		.workdir = recording->options.workdir,
+		.private_tmp = recording->options.private_tmp,
 	};
 	struct ambient_guest guest;
 	int r;
 
-	if (ambient.workdir)
-		ambient.environment = view_environment(environ, ambient.workdir);
+	ambient.environment = view_environment(
+		environ, &(struct view_places){ ambient.workdir, ambient.private_tmp },
+		recording->options.variables);
 	if (!ambient.environment)
 		return -ENOMEM;
 
@@ -230,11 +249,8 @@ static int start(struct recording *recording)
 	else if (path_of(writer_fd(rec->writer), trace, sizeof(trace)))
 		hidden[0] = trace;
 	r = ambient_start(&ambient, &guest);
-	if (r < 0 && r != -ENOENT && r != -EACCES && r != -ENOEXEC && ambient.workdir)
-		fprintf(stderr,
-			"sworn record: --workdir-as %s needs namespaces of mounts, and a directory of that name or "
-			"none where its parent is /; try /work, as root or with user namespaces\n",
-			ambient.workdir);
+	if (r < 0 && r != -ENOENT && r != -EACCES && r != -ENOEXEC)
+		explain_places(&ambient, r);
 	if (r < 0)
 		return r;
 	if (guest.stays_unprivileged)

@@ -32,7 +32,10 @@ static const char help[] =
 	"  --cpu host|x86-64-v2|x86-64-v3|x86-64-v4  the processor that programs see (default: the host's when\n"
 	"                            observed, x86-64-v3 when seeded)\n"
 	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
-	"  --workdir-as DIR          show the working directory as DIR (/work), and set HOME, PWD and USER to match\n"
+	"  --workdir-as DIR          show the working directory as DIR (/work), and set HOME, PWD and USER to match,\n"
+	"                            LANG to C.UTF-8, TZ to UTC\n"
+	"  --env NAME[=VALUE]        give COMMAND this variable, and no others than those so named (repeatable)\n"
+	"  --private-tmp             an empty /tmp and /var/tmp of COMMAND's own\n"
 	"  --allow net               let the program use the host's network\n"
 	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
 	"  --report FILE             write a JSON report (- for standard output)\n"
@@ -75,6 +78,11 @@ static int parse_long(int option, const char *value, struct record_options *ret)
 		ret->cpu_name = value;
 		ret->cpu = cpu_model_find(value);
 		return ret->cpu || strcmp(value, CPU_HOST) == 0 ? 0 : -EINVAL;
+	case 'V':
+		if (*value == '=' || *value == '\0' || ret->variables_count == VARIABLES_MAX)
+			return -EINVAL;
+		ret->variables[ret->variables_count++] = value;
+		return 0;
 	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
 	case 'N':
 		ret->checkpoint_interval = strtoull(value, &end, 10);
@@ -111,6 +119,8 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		{ "allow", 1, NULL, 'A' },
 		{ "report", 1, NULL, 'R' },
 		{ "workdir-as", 1, NULL, 'W' },
+		{ "env", 1, NULL, 'V' },
+		{ "private-tmp", 0, NULL, 'T' },
 		{ "help", 0, NULL, 'h' },
 		{ "checkpoint-interval", 1, NULL, 'N' },
 		{ NULL, 0, NULL, 0 },
@@ -126,6 +136,7 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		case 'D': ret->store = optarg; break;
 		case 'R': ret->report = optarg; break;
 		case 'X': ret->chaos = true; break;
+		case 'T': ret->private_tmp = true; break;
 		case ':': return options_problem("a value is missing after ", argv[optind - 1]);
 		case '?': return options_problem("unknown option ", argv[optind - 1]);
 		default:

@@ -8,11 +8,14 @@
 #include "../sandbox/cpu_model.h"
 
 #define SEED_BYTES_MAX 256
+#define VARIABLES_MAX 256
 
 struct record_options {
 	const char *output, *store, *seed, *report; /* borrowed from argv; NULL: not given */
 	const char *preempt, *clock, *workdir, *cpu_name;
-	bool clock_virtual, schedule_seeded, chaos, allow_network;
+	bool clock_virtual, schedule_seeded, chaos, allow_network, private_tmp;
+	const char *variables[VARIABLES_MAX + 1]; /* NAME or NAME=VALUE; NULL behind the last; none: all */
+	size_t variables_count;
 	const struct cpu_model *cpu; /* NULL: the host's */
 	uint64_t epoch_ns, checkpoint_interval;
 	char **command; /* NULL-terminated tail of argv */

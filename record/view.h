@@ -95,12 +95,21 @@ int view_return(struct recorder *rec, struct thread *thread, int64_t *result);
 void view_child_signal(struct thread *thread);
 
 /* view_environment.c */
+/* What of the file system a command finds elsewhere. */
+struct view_places {
+	const char *workdir; /* its working directory, absolute, or NULL: where it is */
+	bool private_tmp;    /* /tmp is its own */
+};
+
 /*
- * `environment` for a command that finds its working directory at `workdir`: in the same order, without what
- * speaks of user and session; behind it the fixed HOME, LOGNAME, PWD and USER. NULL on lack of memory. Lives until
- * the process ends; strings are borrowed from `environment`.
+ * The variables that a command gets: those of `environment`, in the same order, or only those that `named` has, in its order:
+ * NAME, as in `environment`, or NAME=VALUE. Of a name that is there twice the first counts. `named` ends with NULL; empty, it
+ * says nothing. With a `workdir` what speaks of user, session, language and time zone is left out unless it is named; behind
+ * the others are HOME, LANG, LOGNAME, PWD, TZ and USER, with fixed values where they are not named. With `private_tmp`
+ * TMPDIR, TMP and TEMP are left out unless named. NULL on lack of memory. Lives until the process ends; strings are borrowed.
  */
-char **view_environment(char *const *environment, const char *workdir);
+char **view_environment(char *const *environment, const struct view_places *shown,
+			const char *const *named);
 
 /* view_file.c */
 /* The file, new when it was never seen. NULL at the limit or on lack of memory. Borrowed, for good. */

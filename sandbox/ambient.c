@@ -24,6 +24,7 @@
 #include "launch.h"
 #include "loopback.h"
 #include "namespace.h"
+#include "private_tmp.h"
 #include "words.h"
 #include "workdir.h"
 
@@ -187,6 +188,13 @@ static int set_up(const struct ambient *ambient, struct message *message)
 		if (r)
 			return r;
 		umask(022);
+	}
+	if (ambient->options->private_tmp) {
+		r = had & CLONE_NEWNS ? private_tmp_show() : -EPERM;
+		if (r)
+			return r;
+		if (access(ambient->path, F_OK))
+			return -EXDEV;
 	}
 	if (had & CLONE_NEWUTS && host && sethostname(host, strlen(host)))
 		return -errno;
@@ -404,7 +412,7 @@ static int attempt_all(struct ambient *ambient, struct ambient_guest *ret)
 	int r = -EPERM;
 
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-		if (!attempts[i] && ambient->options->workdir)
+		if (!attempts[i] && (ambient->options->workdir || ambient->options->private_tmp))
 			break;
 		if (attempts[i] && (!allowed || (!capable && !(attempts[i] & CLONE_NEWUSER))))
 			continue;

@@ -44,6 +44,7 @@ struct ambient_options {
 	bool placed; /* what the command is started with lies at the same addresses each time */
 	const char *host_name; /* NULL: the host's; needs a namespace of its own, or stays the host's */
 	const char *workdir; /* absolute path at which the working directory is shown, with umask 022, or NULL */
+	bool private_tmp; /* /tmp and /var/tmp are empty and the guests' own */
 };
 
 /* A guest started by the recorder. */
