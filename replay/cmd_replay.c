@@ -34,6 +34,7 @@ static const char help[] =
 	"  --show-output    print what the program wrote to standard output and error\n"
 	"  --store DIR      the store (default: $XDG_DATA_HOME/sworn/store)\n"
 	"  --allow-truncated  replay a trace that is cut off, as far as it goes; exit 0 when that is identical\n"
+	"  --allow-repaired  the same for a trace that `sworn repair` made of such a one\n"
 	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
 	"  -j, --jobs N     play units that share no memory in N workers at a time (default 1)\n"
 	"\n"
@@ -41,7 +42,7 @@ static const char help[] =
 
 struct options {
 	const char *trace, *store, *report;
-	bool show_output, allow_truncated;
+	bool show_output, allow_truncated, allow_repaired;
 	unsigned int jobs;
 };
 
@@ -83,13 +84,10 @@ static bool is_number(const char *text, long max)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{ "store", 1, NULL, 'D' },
-		{ "report", 1, NULL, 'R' },
-		{ "show-output", 0, NULL, 'O' },
-		{ "help", 0, NULL, 'h' },
-		{ "jobs", 1, NULL, 'j' },
-		{ "allow-truncated", 0, NULL, 'T' },
-		{ NULL, 0, NULL, 0 },
+		{ "store", 1, NULL, 'D' },	    { "report", 1, NULL, 'R' },
+		{ "show-output", 0, NULL, 'O' },    { "help", 0, NULL, 'h' },
+		{ "jobs", 1, NULL, 'j' },	    { "allow-truncated", 0, NULL, 'T' },
+		{ "allow-repaired", 0, NULL, 'P' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -100,6 +98,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'D': ret->store = optarg; break;
 		case 'R': ret->report = optarg; break;
 		case 'O': ret->show_output = true; break;
+		case 'P': ret->allow_repaired = true; break;
 		case 'T': ret->allow_truncated = true; break;
 		case 'j':
 			if (!is_number(optarg, JOBS_MAX))
@@ -230,6 +229,13 @@ static void explain(struct run *run, const struct event *event, int error)
 				     : error_text(error));
 }
 
+/* Whether a trace without an end is taken as far as it goes. */
+static bool takes_prefix(const struct run *run)
+{
+	return run->outcome.trace.is_derived ? run->options.allow_repaired
+					     : run->options.allow_truncated;
+}
+
 static int play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
@@ -249,7 +255,7 @@ static int play(struct run *run)
 	}
 	if (shown)
 		fputs("\r\033[K", stderr);
-	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && rep->played > 0) {
+	if (r == SWORN_ETRUNCATED && takes_prefix(run) && rep->played > 0) {
 		snprintf(run->outcome.reason, sizeof(run->outcome.reason), "%s",
 			 run->outcome.trace.reason);
 		run->outcome.prefix = true;
@@ -312,7 +318,7 @@ static int open_trace(struct run *run)
 	if (r == 0)
 		r = reader_check(rep->reader, &outcome->trace, run->groups ? groups_note : NULL,
 				 run->groups);
-	if (r == SWORN_ETRUNCATED && run->options.allow_truncated && outcome->trace.events > 0) {
+	if (r == SWORN_ETRUNCATED && takes_prefix(run) && outcome->trace.events > 0) {
 		groups_release(run->groups); /* a prefix has no totals for a crew to add up to */
 		run->groups = NULL;
 		return 0;

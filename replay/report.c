@@ -35,6 +35,7 @@ static const struct verdict verdicts[] = {
 	{ SWORN_EBLOB, CODE_INTEGRITY, "refused",
 	  "name the store that holds the trace's blobs with --store, or get an intact copy" },
 	{ SWORN_EVERSION, CODE_UNKNOWN, "could not tell", "use a newer version of sworn" },
+	{ SWORN_EPOINTER, CODE_UNKNOWN, "could not tell", "fetch the trace itself: git lfs pull" },
 	{ SWORN_EOLDTABLE, CODE_UNKNOWN, "could not tell",
 	  "the trace is of an older call table: replay it with the version of sworn that recorded it" },
 	{ SWORN_ENEEDSPMU, CODE_UNKNOWN, "could not tell",

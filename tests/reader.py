@@ -300,7 +300,8 @@ class Trace:
         start = self.at
         kind, _, content = self.frame()
         require(kind == "SEAL", "no SEAL")
-        seal = fields(open_envelope(content, "application/vnd.sworn.seal+cbor"), *range(12))
+        seal = open_envelope(content, "application/vnd.sworn.seal+cbor")
+        fields(seal, *range(13 if len(seal) == 13 else 12))
         state = outputs = ZEROS
         if self.end is not None:
             state = commit("state", self.end.get(16, ZEROS))

@@ -40,21 +40,16 @@ static int write_frame(struct archive *archive)
 	return r;
 }
 
-/* Appends the LINK of the frame in the buffer, whose bytes start at `start`, and writes all of it. */
-static int write_linked(struct archive *archive, enum frame_kind kind, size_t start,
-			uint64_t events, uint64_t raw_length)
+/* Appends the LINK, whose kind, counts and times are given, of the frame in the buffer, whose bytes start at
+ * `start`, and writes all of it. */
+static int write_timed(struct archive *archive, size_t start, struct link link)
 {
 	struct buffer *frame = &archive->frame;
-	struct link link = { .seq = archive->chain.links,
-			     .kind = kind,
-			     .stored_length = frame->length - start,
-			     .first_event = archive->chain.events,
-			     .events = events,
-			     .raw_length = raw_length,
-			     .utc_ns = now_ns(CLOCK_REALTIME),
-			     .mono_ns = now_ns(CLOCK_MONOTONIC) };
 	uint8_t bytes[LINK_BYTES_MAX], head[FRAME_HEAD_BYTES];
 	struct cbor_out out = { .bytes = bytes, .capacity = sizeof(bytes) };
+	link.seq = archive->chain.links;
+	link.first_event = archive->chain.events;
+	link.stored_length = frame->length - start;
 	digest_of(frame->bytes + start, frame->length - start, link.stored_hash);
 	memcpy(link.prev, archive->chain.last, DIGEST_BYTES);
 	link_encode(&link, &out);
@@ -64,6 +59,17 @@ static int write_linked(struct archive *archive, enum frame_kind kind, size_t st
 		return r;
 	chain_append(&archive->chain, &link, bytes, out.length);
 	return 0;
+}
+
+static int write_linked(struct archive *archive, enum frame_kind kind, size_t start,
+			uint64_t events, uint64_t raw_length)
+{
+	struct link link = { .kind = kind,
+			     .events = events,
+			     .raw_length = raw_length,
+			     .utc_ns = now_ns(CLOCK_REALTIME),
+			     .mono_ns = now_ns(CLOCK_MONOTONIC) };
+	return write_timed(archive, start, link);
 }
 
 static int put_content(struct archive *archive, enum frame_kind kind, const struct buffer *content)
@@ -111,16 +117,13 @@ out:
 	return r;
 }
 
-int archive_begin(struct archive *archive, int fd, const struct trace_info *info,
-		  const uint8_t id[ARCHIVE_ID_BYTES])
+int archive_begin_as(struct archive *archive, int fd, const struct trace_info *info, struct header *header)
 {
-	struct header header = { .started = info->started_utc_ns / NS_PER_SECOND };
 	struct buffer content = { 0 };
 	memset(archive, 0, sizeof(*archive));
 	archive->fd = fd;
 	archive->capture.clock = info->clock_virtual;
 	archive->capture.schedule = info->schedule_seeded;
-	memcpy(header.archive, id, ARCHIVE_ID_BYTES);
 	archive->zstd = ZSTD_createCCtx();
 	if (!archive->zstd ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(archive->zstd, ZSTD_c_compressionLevel, FRAME_ZSTD_LEVEL)) ||
@@ -128,9 +131,17 @@ int archive_begin(struct archive *archive, int fd, const struct trace_info *info
 		return -ENOMEM;
 	int r = info_encode(info, &content);
 	if (r == 0)
-		r = begin_file(archive, &header, &content);
+		r = begin_file(archive, header, &content);
 	buffer_release(&content);
 	return r;
+}
+
+int archive_begin(struct archive *archive, int fd, const struct trace_info *info,
+		  const uint8_t id[ARCHIVE_ID_BYTES])
+{
+	struct header header = { .started = info->started_utc_ns / NS_PER_SECOND };
+	memcpy(header.archive, id, ARCHIVE_ID_BYTES);
+	return archive_begin_as(archive, fd, info, &header);
 }
 
 void archive_release(struct archive *archive)
@@ -189,6 +200,25 @@ int archive_blob(struct archive *archive, const struct blob *blob, uint64_t chun
 	return write_linked(archive, FRAME_BLOB, 0, 0, length);
 }
 
+int archive_copy(struct archive *archive, const struct frame *frame, const struct link *link,
+		 const struct blob *blob)
+{
+	uint64_t offset = atomic_load(&archive->bytes);
+	struct blob placed = blob ? *blob : (struct blob){ 0 };
+	int r = 0;
+	placed.offset = offset;
+	if (frame->kind == FRAME_EVENTS)
+		r = index_add_block(&archive->index, offset, archive->chain.events);
+	else if (blob)
+		r = index_add_blob(&archive->index, &placed);
+	archive->frame.length = 0;
+	if (r < 0 || (r = buffer_append(&archive->frame, frame->bytes, frame->length)) < 0)
+		return r;
+	if (frame->kind != FRAME_EVENTS)
+		return write_linked(archive, frame->kind, 0, 0, link->raw_length);
+	return write_timed(archive, 0, *link);
+}
+
 static int write_seal(struct archive *archive, struct manifest *manifest)
 {
 	struct cbor_out out = { .capacity = SEAL_BYTES_MAX };
@@ -202,7 +232,6 @@ static int write_seal(struct archive *archive, struct manifest *manifest)
 	manifest->end_offset = atomic_load(&archive->bytes);
 	merkle_root(&archive->chain.merkle, manifest->merkle_root);
 	manifest->capture = archive->capture;
-	manifest->ended = now_ns(CLOCK_REALTIME) / NS_PER_SECOND;
 	out.bytes = archive->frame.bytes + FRAME_HEAD_BYTES;
 	manifest_encode(manifest, &out);
 	archive->frame.length += out.length;
@@ -236,5 +265,9 @@ int archive_finish(struct archive *archive, const struct trace_summary *summary,
 		chain_commit("state", end->state, DIGEST_BYTES, manifest.state);
 	if (end->outputs)
 		chain_commit("outputs", end->outputs, DIGEST_BYTES, manifest.outputs);
+	manifest.ended = end->ended ? end->ended : now_ns(CLOCK_REALTIME) / NS_PER_SECOND;
+	manifest.is_derived = end->derived != NULL;
+	if (end->derived)
+		memcpy(manifest.derived, end->derived, DIGEST_BYTES);
 	return write_seal(archive, &manifest);
 }

@@ -31,6 +31,9 @@ struct archive {
  * either case. */
 int archive_begin(struct archive *archive, int fd, const struct trace_info *info,
 		  const uint8_t id[ARCHIVE_ID_BYTES]);
+/* The same with id, tenant and start as in `header`: for an archive that is made of another one. */
+int archive_begin_as(struct archive *archive, int fd, const struct trace_info *info,
+		     struct header *header);
 void archive_release(struct archive *archive);
 
 /* Appends a block of `events` records and its LINK. */
@@ -40,9 +43,17 @@ int archive_events(struct archive *archive, const uint8_t *bytes, size_t length,
 int archive_blob(struct archive *archive, const struct blob *blob, uint64_t chunk_offset,
 		 const uint8_t *bytes, size_t length);
 
-/* State and outputs are those of the END event, NULL when there was none. */
+/*
+ * Appends an EVENTS or BLOB frame of another archive as it is, with a LINK that has the counts of that one's link
+ * and, for EVENTS, its times, which are those of the run. Of a blob's first chunk `blob` is name and size, else NULL.
+ */
+int archive_copy(struct archive *archive, const struct frame *frame, const struct link *link,
+		 const struct blob *blob);
+
 struct archive_end {
-	const uint8_t *state, *outputs;
+	const uint8_t *state, *outputs; /* those of the END event, NULL when there was none */
+	const uint8_t *derived; /* what this archive is made of (FORMAT.md), NULL for a recording */
+	uint64_t ended;		/* of the run, Unix seconds; 0: now */
 };
 /* Appends SUMMARY, INDEX, their LINKs and the SEAL. */
 int archive_finish(struct archive *archive, const struct trace_summary *summary,

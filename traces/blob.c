@@ -180,6 +180,51 @@ void blob_file_abandon(int blobs_fd, struct blob_file *file)
 	file->fd = -1;
 }
 
+/* All that can be read of `fd` into the file; SWORN_EBLOB when that is not what the file's name says. */
+static int copy_into(struct blob_file *file, int fd)
+{
+	uint8_t found[DIGEST_BYTES];
+	struct digest digest = { 0 };
+	uint8_t *bytes = malloc(FRAME_CHUNK_BYTES);
+	ssize_t n = 0;
+	int r = bytes ? digest_init(&digest) : -ENOMEM;
+	while (r == 0 && (n = read(fd, bytes, FRAME_CHUNK_BYTES)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			r = -errno;
+			break;
+		}
+		digest_append(&digest, bytes, (size_t)n);
+		r = write_all(file->fd, bytes, (size_t)n);
+	}
+	if (r == 0)
+		digest_end(&digest, found);
+	digest_release(&digest);
+	free(bytes);
+	return r == 0 && !digest_equal(found, file->digest) ? SWORN_EBLOB : r;
+}
+
+int blob_file_copy(int from_fd, int to_fd, const uint8_t digest[DIGEST_BYTES], uint64_t *ret_size)
+{
+	struct blob_file file = { .fd = -1 };
+	uint64_t size;
+	int fd = blob_file_open(from_fd, digest, &size);
+	if (fd < 0)
+		return fd;
+	int r = size > BLOB_BYTES_MAX ? SWORN_ELIMIT : blob_file_create(to_fd, digest, size, &file);
+	if (r == 0)
+		r = copy_into(&file, fd);
+	if (r == 0 && file.fd >= 0)
+		r = blob_file_commit(to_fd, &file);
+	blob_file_abandon(to_fd, &file);
+	close(fd);
+	if (r < 0)
+		return r;
+	*ret_size = size;
+	return 0;
+}
+
 int write_all(int fd, const void *bytes, size_t length)
 {
 	const char *next = bytes;

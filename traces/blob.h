@@ -53,6 +53,9 @@ struct blob_file {
 int blob_file_create(int blobs_fd, const uint8_t digest[DIGEST_BYTES], uint64_t size,
 		     struct blob_file *ret_file);
 int blob_file_commit(int blobs_fd, struct blob_file *file);
+/* Copies a blob from one store to another, unless that one has it: 0 and its size; SWORN_EBLOB when it is missing or
+ * has other bytes, -errno. `from_fd` and `to_fd` are directories of blobs. */
+int blob_file_copy(int from_fd, int to_fd, const uint8_t digest[DIGEST_BYTES], uint64_t *ret_size);
 void blob_file_abandon(int blobs_fd, struct blob_file *file);
 
 /* write(2) until all is written; 0 or -errno. */

@@ -49,10 +49,21 @@ static void pass(struct cursor *cursor, const struct frame *frame)
 	cursor->frames++;
 }
 
+/* What a checkout without the large files has in their place. */
+static bool is_pointer(const struct frame_source *source)
+{
+	static const char first_line[] = "version https://git-lfs.github.com/spec/";
+	char bytes[sizeof(first_line) - 1];
+	return frame_pread(source, 0, bytes, sizeof(bytes)) == 0 &&
+	       !memcmp(bytes, first_line, sizeof(bytes));
+}
+
 static int read_header(struct cursor *cursor)
 {
 	struct frame frame;
 	int r = frame_read(&cursor->source, 0, &cursor->stored, &frame);
+	if (r == SWORN_EFORMAT && is_pointer(&cursor->source))
+		return cursor_fail(cursor, SWORN_EPOINTER, error_text(SWORN_EPOINTER));
 	if (r == SWORN_EFORMAT || (r == 0 && frame.kind != FRAME_HEADER))
 		return cursor_fail(cursor, SWORN_EFORMAT, "not a Sworn trace: no HEADER frame");
 	if (r < 0)

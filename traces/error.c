@@ -20,6 +20,7 @@ static const struct {
 	{ SWORN_ENOTRACE, "there is no such trace in the store" },
 	{ SWORN_EDEADLOCK, "every guest waits for another and nothing can wake one" },
 	{ SWORN_EOLDTABLE, "the trace is of an older call table, and some calls mean other bytes by now" },
+	{ SWORN_EPOINTER, "this is a Git LFS pointer, not the trace itself" },
 };
 
 const char *error_text(int error)

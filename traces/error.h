@@ -21,6 +21,7 @@ enum sworn_error {
 	SWORN_ENOTRACE = -5012,	 /* no such trace in the store */
 	SWORN_EDEADLOCK = -5013, /* every guest waits for another and nothing can wake one */
 	SWORN_EOLDTABLE = -5014, /* replay of a trace with an older syscall table did not come out */
+	SWORN_EPOINTER = -5015,	 /* a Git LFS pointer stands where the trace should be */
 };
 
 /*

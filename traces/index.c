@@ -145,17 +145,44 @@ static int check_blobs(struct cbor_in *in, const struct index *found)
 	return 0;
 }
 
+static int take_stored(struct cbor_in *in, struct index *found)
+{
+	struct blob blob;
+	uint64_t count;
+	int r = cbor_expect_key(in, 2);
+	if (r < 0 || (r = cbor_take_array(in, &count)) < 0)
+		return r;
+	for (uint64_t i = 0; i < count; i++)
+		if ((r = take_blob(in, 2, &blob)) < 0 || (r = index_add_stored(found, &blob)) < 0)
+			return r;
+	return in->length ? SWORN_EFORMAT : 0;
+}
+
 int index_check(const uint8_t *bytes, size_t length, struct index *found)
 {
 	struct cbor_in in = { bytes, length };
-	struct blob blob;
-	uint64_t count;
 	int r = cbor_expect_map(&in, 3);
-	if (r < 0 || (r = check_blocks(&in, found)) < 0 || (r = check_blobs(&in, found)) < 0 ||
-	    (r = cbor_expect_key(&in, 2)) < 0 || (r = cbor_take_array(&in, &count)) < 0)
+	if (r < 0 || (r = check_blocks(&in, found)) < 0 || (r = check_blobs(&in, found)) < 0)
+		return r;
+	return take_stored(&in, found);
+}
+
+int index_take_stored(const uint8_t *bytes, size_t length, struct index *ret_index)
+{
+	struct cbor_in in = { bytes, length };
+	struct blob blob;
+	uint64_t count, first;
+	int r = cbor_expect_map(&in, 3);
+	if (r < 0 || (r = cbor_expect_key(&in, 0)) < 0 || (r = cbor_take_array(&in, &count)) < 0)
 		return r;
 	for (uint64_t i = 0; i < count; i++)
-		if ((r = take_blob(&in, 2, &blob)) < 0 || (r = index_add_stored(found, &blob)) < 0)
+		if ((r = cbor_expect_array(&in, 2)) < 0 || (r = cbor_take_uint(&in, &first)) < 0 ||
+		    (r = cbor_take_uint(&in, &first)) < 0)
 			return r;
-	return in.length ? SWORN_EFORMAT : 0;
+	if ((r = cbor_expect_key(&in, 1)) < 0 || (r = cbor_take_array(&in, &count)) < 0)
+		return r;
+	for (uint64_t i = 0; i < count; i++)
+		if ((r = take_blob(&in, 3, &blob)) < 0)
+			return r;
+	return take_stored(&in, ret_index);
 }

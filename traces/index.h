@@ -38,4 +38,7 @@ int index_encode(const struct index *index, struct buffer *buffer);
  */
 int index_check(const uint8_t *bytes, size_t length, struct index *found);
 
+/* Takes the list of stored blobs only, of an INDEX frame whose other lists nobody compares. As index_check(). */
+int index_take_stored(const uint8_t *bytes, size_t length, struct index *ret_index);
+
 #endif

@@ -80,6 +80,11 @@ const struct trace_summary *reader_summary(const struct reader *reader)
 	return reader->checked ? &reader->check.summary.summary : NULL;
 }
 
+const struct check *reader_found(const struct reader *reader)
+{
+	return &reader->check;
+}
+
 int trace_next(struct reader *reader, struct event *ret_event)
 {
 	if (reader->failed < 0)
@@ -113,6 +118,9 @@ static void fill_report(const struct stream *stream, struct trace_report *report
 	report->sealed = cursor->stage == STAGE_END;
 	report->completeness = report->sealed ? (enum completeness)cursor->manifest.completeness
 					      : COMPLETE_PREFIX;
+	report->is_derived = report->sealed && cursor->manifest.is_derived;
+	if (report->is_derived)
+		memcpy(report->derived, cursor->manifest.derived, DIGEST_BYTES);
 	memcpy(report->reason, cursor->reason, sizeof(report->reason));
 }
 

@@ -10,6 +10,7 @@
 #include "writer.h" /* trace_info, trace_summary */
 
 struct reader;
+struct check; /* stream.h */
 
 enum completeness { COMPLETE_YES = 0, COMPLETE_PREFIX = 1, COMPLETE_REDACTED = 2 };
 
@@ -22,7 +23,9 @@ struct trace_report {
 	bool sealed;	/* a seal was found and covers every byte before it */
 	bool is_signed; /* false until signing exists */
 	enum completeness completeness;
-	char reason[256]; /* on failure: what, where (frame, offset), printable text */
+	bool is_derived;	       /* made of another archive: packed, unpacked or repaired */
+	uint8_t derived[DIGEST_BYTES]; /* of which: FORMAT.md section 9 */
+	char reason[256];	       /* on failure: what, where (frame, offset), printable text */
 };
 
 /*
@@ -52,6 +55,9 @@ int reader_check(struct reader *reader, struct trace_report *ret_report,
 
 /* After a successful check: the summary. Valid until reader_close(). NULL before. */
 const struct trace_summary *reader_summary(const struct reader *reader);
+
+/* What the newest check collected (stream.h), also one that found the file cut off. Valid until the next. */
+const struct check *reader_found(const struct reader *reader);
 
 /* Next event: 1 and *ret_event, 0 at the end of the stream, negative on failure. Checks each block's
  * link before decoding it. */

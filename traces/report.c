@@ -96,11 +96,10 @@ int report_digest(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_bytes)
 	return r;
 }
 
-int report_seal(int fd, uint8_t ret_id[DIGEST_BYTES])
+int report_manifest(int fd, struct manifest *ret_manifest, uint8_t ret_id[DIGEST_BYTES])
 {
 	uint8_t tail[FRAME_HEAD_BYTES + SEAL_BYTES_MAX], head[FRAME_HEAD_BYTES];
 	struct stat status;
-	struct manifest manifest;
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	struct frame_source source = { .fd = fd, .size = (uint64_t)status.st_size };
@@ -113,10 +112,16 @@ int report_seal(int fd, uint8_t ret_id[DIGEST_BYTES])
 		size_t left = length - at - FRAME_HEAD_BYTES;
 		frame_head(FRAME_SEAL, left, head);
 		if (!memcmp(tail + at, head, sizeof(head)) &&
-		    manifest_decode(content, left, &manifest) == 0)
+		    manifest_decode(content, left, ret_manifest) == 0)
 			return seal_id(content, left, ret_id);
 	}
 	return SWORN_ETRUNCATED;
+}
+
+int report_seal(int fd, uint8_t ret_id[DIGEST_BYTES])
+{
+	struct manifest manifest;
+	return report_manifest(fd, &manifest, ret_id);
 }
 
 void report_head(struct json *json, const char *kind)

@@ -36,6 +36,10 @@ struct report_trace {
 
 /* Digest and size of the file behind `fd`, read by pread. 0, -EIO and other -errno. */
 int report_digest(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_bytes);
+struct manifest; /* seal.h */
+/* The seal that a file ends with and its id, without checking what it seals. 0, SWORN_ETRUNCATED when there is none,
+ * or another error. */
+int report_manifest(int fd, struct manifest *ret_manifest, uint8_t ret_id[DIGEST_BYTES]);
 /* Id of the seal that a file ends with, without checking what it seals: for traces of one's own.
  * 0, SWORN_ETRUNCATED when there is none, or another error. */
 int report_seal(int fd, uint8_t ret_id[DIGEST_BYTES]);

@@ -211,7 +211,7 @@ void manifest_encode(const struct manifest *manifest, struct cbor_out *out)
 {
 	uint8_t bytes[PAYLOAD_MAX];
 	struct cbor_out payload = { .bytes = bytes, .capacity = sizeof(bytes) };
-	cbor_put_map(&payload, 12);
+	cbor_put_map(&payload, manifest->is_derived ? 13 : 12);
 	put_keyed_bytes(&payload, 0, manifest->header_hash, DIGEST_BYTES);
 	put_keyed_bytes(&payload, 1, manifest->last_link, DIGEST_BYTES);
 	put_keyed_uint(&payload, 2, manifest->links);
@@ -225,6 +225,8 @@ void manifest_encode(const struct manifest *manifest, struct cbor_out *out)
 	cbor_put_uint(&payload, 10);
 	put_capture(&payload, &manifest->capture);
 	put_keyed_uint(&payload, 11, manifest->ended);
+	if (manifest->is_derived)
+		put_keyed_bytes(&payload, 12, manifest->derived, DIGEST_BYTES);
 	put_envelope(out, SEAL_TYPE_SEAL, &payload);
 }
 
@@ -232,9 +234,15 @@ int manifest_decode(const uint8_t *bytes, size_t length, struct manifest *ret_ma
 {
 	struct cbor_in in;
 	struct manifest m;
+	unsigned int pairs;
 	int r = open_envelope(bytes, length, SEAL_TYPE_SEAL, &in);
-	if (r < 0 || (r = cbor_expect_map(&in, 12)) < 0 ||
-	    (r = take_keyed_bytes(&in, 0, m.header_hash, DIGEST_BYTES)) < 0 ||
+	if (r < 0 || (r = cbor_take_map(&in, &pairs)) < 0)
+		return r;
+	if (pairs != 12 && pairs != 13)
+		return SWORN_EFORMAT;
+	m.is_derived = pairs == 13;
+	memset(m.derived, 0, DIGEST_BYTES);
+	if ((r = take_keyed_bytes(&in, 0, m.header_hash, DIGEST_BYTES)) < 0 ||
 	    (r = take_keyed_bytes(&in, 1, m.last_link, DIGEST_BYTES)) < 0 ||
 	    (r = take_keyed_uint(&in, 2, UINT64_MAX, &m.links)) < 0 ||
 	    (r = take_keyed_uint(&in, 3, UINT64_MAX, &m.events)) < 0 ||
@@ -245,7 +253,8 @@ int manifest_decode(const uint8_t *bytes, size_t length, struct manifest *ret_ma
 	    (r = take_keyed_bytes(&in, 8, m.limits_of_proof, DIGEST_BYTES)) < 0 ||
 	    (r = take_keyed_uint(&in, 9, 2, &m.completeness)) < 0 ||
 	    (r = cbor_expect_key(&in, 10)) < 0 || (r = take_capture(&in, &m.capture)) < 0 ||
-	    (r = take_keyed_uint(&in, 11, UINT64_MAX, &m.ended)) < 0)
+	    (r = take_keyed_uint(&in, 11, UINT64_MAX, &m.ended)) < 0 ||
+	    (m.is_derived && (r = take_keyed_bytes(&in, 12, m.derived, DIGEST_BYTES)) < 0))
 		return r;
 	if (in.length)
 		return SWORN_EFORMAT;

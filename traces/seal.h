@@ -40,6 +40,8 @@ struct manifest {
 	uint64_t completeness;				    /* enum completeness of reader.h */
 	struct capture capture;
 	uint64_t ended; /* Unix seconds */
+	bool is_derived;
+	uint8_t derived[DIGEST_BYTES]; /* when is_derived: what this archive is made of */
 };
 
 /* Append the whole envelope; `out` needs SEAL_BYTES_MAX bytes. */

@@ -1,10 +1,12 @@
 #include "store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +14,9 @@
 #include "error.h"
 
 #define STORE_PATH_MAX 4096
-#define STORE_SUFFIX ".sworn"
+#define STORE_SHORT_MIN 4 /* of a name that stands for a longer one */
+#define STORE_LOCK "lock"
+#define LATEST_TEMPORARY ".latest.new"
 
 static const char oci_layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
 static const char oci_index[] = "{\"schemaVersion\":2,\"manifests\":[]}\n";
@@ -117,48 +121,143 @@ int store_blobs(int store_fd)
 	return open_directory(store_fd, "blobs/sha256");
 }
 
-static int open_trace(int at, const char *path)
+int store_blobs_beside(int trace_fd)
 {
-	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	char link[64], path[STORE_PATH_MAX + 32];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", trace_fd);
+	ssize_t length = readlink(link, path, STORE_PATH_MAX);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return -ENOENT;
+	strcpy(slash, "/../blobs/sha256");
+	return open_directory(AT_FDCWD, path);
 }
 
-static int open_latest(int store_fd, char **ret_name)
+int store_lock(int store_fd, bool alone)
 {
+	int fd = openat(store_fd, STORE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r;
+	if (fd < 0)
+		return -errno;
+	do
+		r = flock(fd, alone ? LOCK_EX | LOCK_NB : LOCK_SH) < 0 ? -errno : 0;
+	while (r == -EINTR);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r == -EWOULDBLOCK ? -EBUSY : r;
+}
+
+int store_point_latest(int store_fd, const char *name)
+{
+	char target[STORE_PATH_MAX];
+	int n = snprintf(target, sizeof(target), "traces/%s", name ? name : "");
+	if (n < 0 || (size_t)n >= sizeof(target))
+		return -ENAMETOOLONG;
+	unlinkat(store_fd, LATEST_TEMPORARY, 0);
+	int r = name ? symlinkat(target, store_fd, LATEST_TEMPORARY) : unlinkat(store_fd, "latest", 0);
+	if (r == 0 && name)
+		r = renameat(store_fd, LATEST_TEMPORARY, store_fd, "latest");
+	return r < 0 || fsync(store_fd) < 0 ? -errno : 0;
+}
+
+/* A name that stays in the traces/ folder, and that is not one of the store's own. */
+static bool is_plain(const char *name)
+{
+	return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
+}
+
+int store_latest(int store_fd, char *ret_name, size_t size)
+{
+	static const char folder[] = "traces/";
 	char target[STORE_PATH_MAX];
 	ssize_t length = readlinkat(store_fd, "latest", target, sizeof(target) - 1);
 	if (length < 0)
 		return errno == ENOENT ? SWORN_ENOTRACE : -errno;
 	target[length] = '\0';
-	int fd = open_trace(store_fd, target);
+	const char *name = target + strlen(folder);
+	if (strncmp(target, folder, strlen(folder)) || !is_plain(name) || strlen(name) >= size)
+		return SWORN_ENOTRACE;
+	memcpy(ret_name, name, strlen(name) + 1);
+	return 0;
+}
+
+static int open_trace(int at, const char *path, int flags)
+{
+	int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A file of the store's traces/: what is a link there was put there by somebody else. */
+static int open_stored(int store_fd, const char *file, char **ret_name)
+{
+	char path[STORE_PATH_MAX];
+	int n = snprintf(path, sizeof(path), "traces/%s", file);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return SWORN_ENOTRACE;
+	int fd = open_trace(store_fd, path, O_NOFOLLOW);
 	if (fd < 0)
-		return fd == -ENOENT ? SWORN_ENOTRACE : fd;
-	const char *base = strrchr(target, '/');
-	if (asprintf(ret_name, "@%s", base ? base + 1 : target) < 0) {
+		return fd == -ENOENT || fd == -ELOOP ? SWORN_ENOTRACE : fd;
+	if (asprintf(ret_name, "@%s", file) < 0) {
 		close(fd);
 		return -ENOMEM;
 	}
 	return fd;
 }
 
+static int open_latest(int store_fd, char **ret_name)
+{
+	char name[STORE_PATH_MAX];
+	int r = store_latest(store_fd, name, sizeof(name));
+	return r < 0 ? r : open_stored(store_fd, name, ret_name);
+}
+
+/* The only file of traces/ that begins with the name; SWORN_ENOTRACE for none or several. */
+static int find_prefix(int store_fd, const char *name, char ret_file[STORE_PATH_MAX])
+{
+	int fd = open_directory(store_fd, "traces"), found = 0;
+	DIR *traces = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	if (!traces) {
+		if (fd >= 0)
+			close(fd);
+		return fd < 0 ? fd : -ENOMEM;
+	}
+	while ((entry = readdir(traces))) {
+		if (strncmp(entry->d_name, name, strlen(name)))
+			continue;
+		snprintf(ret_file, STORE_PATH_MAX, "%s", entry->d_name);
+		found++;
+	}
+	closedir(traces);
+	return found == 1 ? 0 : SWORN_ENOTRACE;
+}
+
+/* The file of traces/ that a name means: NAME.sworn, NAME itself (one that is not finished), or the only one that
+ * begins with NAME. */
+static int find_file(int store_fd, const char *name, char ret_file[STORE_PATH_MAX])
+{
+	static const char *const suffixes[] = { STORE_SUFFIX, "" };
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		char path[STORE_PATH_MAX + 16];
+		snprintf(ret_file, STORE_PATH_MAX, "%s%s", name, suffixes[i]);
+		snprintf(path, sizeof(path), "traces/%s", ret_file);
+		if (faccessat(store_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+	}
+	return strlen(name) < STORE_SHORT_MIN ? SWORN_ENOTRACE : find_prefix(store_fd, name, ret_file);
+}
+
 static int open_named(int store_fd, const char *name, char **ret_name)
 {
-	char path[STORE_PATH_MAX];
-	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/'))
+	char file[STORE_PATH_MAX];
+	if (!is_plain(name) || strlen(name) >= sizeof(file) - sizeof(STORE_SUFFIX))
 		return SWORN_ENOTRACE;
-	size_t length = strlen(name), suffix = strlen(STORE_SUFFIX);
-	bool whole = length > suffix && !strcmp(name + length - suffix, STORE_SUFFIX);
-	int n = snprintf(path, sizeof(path), "traces/%s%s", name, whole ? "" : STORE_SUFFIX);
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return SWORN_ENOTRACE;
-	int fd = open_trace(store_fd, path);
-	if (fd < 0)
-		return fd == -ENOENT ? SWORN_ENOTRACE : fd;
-	if (asprintf(ret_name, "@%s", path + strlen("traces/")) < 0) {
-		close(fd);
-		return -ENOMEM;
-	}
-	return fd;
+	int r = find_file(store_fd, name, file);
+	return r < 0 ? r : open_stored(store_fd, file, ret_name);
 }
 
 int store_trace(int store_fd, const char *name, char **ret_name)
@@ -167,7 +266,7 @@ int store_trace(int store_fd, const char *name, char **ret_name)
 		return open_latest(store_fd, ret_name);
 	if (name[0] == '@')
 		return open_named(store_fd, name + 1, ret_name);
-	int fd = open_trace(AT_FDCWD, name);
+	int fd = open_trace(AT_FDCWD, name, 0);
 	if (fd < 0)
 		return fd;
 	char *copy = strdup(name);

@@ -153,6 +153,9 @@ static int check_end(struct stream *stream)
 	}
 	if (!digest_equal(state, manifest->state) || !digest_equal(outputs, manifest->outputs))
 		return fail(stream, SWORN_EINTEGRITY, "the seal is of another state or other outputs");
+	if (manifest->completeness == COMPLETE_PREFIX && manifest->is_derived)
+		return fail(stream, SWORN_ETRUNCATED,
+			    "made of a trace that was cut off: its events are a prefix");
 	if (manifest->completeness == COMPLETE_PREFIX)
 		return fail(stream, SWORN_ETRUNCATED, "the recorder ended early and sealed a prefix");
 	if (!stream->ended)

@@ -2,23 +2,17 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive.h"
 #include "error.h"
+#include "place.h"
 #include "record.h"
 #include "store.h"
 #include "worker.h"
-
-#define PARTIAL_SUFFIX ".partial"
-#define LATEST_TEMPORARY ".latest.new"
 
 struct writer {
 	/* Used by the worker thread from worker_start() to worker_stop(). */
@@ -27,12 +21,7 @@ struct writer {
 	struct digest blob_digest;
 
 	struct worker *worker;
-	int directory_fd;	 /* owned: where the trace file is */
-	int store_fd;		 /* owned, -1 for a self-contained file */
-	int blobs_fd;		 /* owned, likewise */
-	char *path;		 /* owned: what the caller gets */
-	char *name;		 /* owned: of the file in its directory */
-	char *partial;		 /* owned */
+	struct place place;
 	struct blob_table known; /* by SHA-256 */
 	struct index stored;	 /* the blobs that the store holds for this trace */
 	uint64_t events;
@@ -40,92 +29,14 @@ struct writer {
 	uint8_t state[DIGEST_BYTES], outputs[DIGEST_BYTES];
 };
 
-/* Owned by the caller, NULL without memory. */
-static char *join(const char *a, const char *b)
-{
-	char *joined;
-	return asprintf(&joined, "%s%s", a, b) < 0 ? NULL : joined;
-}
-
-static int place_beside(struct writer *writer, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	if (!directory)
-		return -ENOMEM;
-	writer->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = writer->directory_fd < 0 ? -errno : 0;
-	free(directory);
-	writer->path = strdup(path);
-	writer->name = strdup(slash ? slash + 1 : path);
-	if (r == 0 && (!writer->path || !writer->name))
-		r = -ENOMEM;
-	return r == 0 && writer->name[0] == '\0' ? -EISDIR : r;
-}
-
-static int place_in_store(struct writer *writer, int store_fd, const uint8_t id[ARCHIVE_ID_BYTES])
-{
-	char link[32], store[PATH_BYTES_MAX], hex[2 * ARCHIVE_ID_BYTES + 1];
-	writer->store_fd = fcntl(store_fd, F_DUPFD_CLOEXEC, 3);
-	if (writer->store_fd < 0)
-		return -errno;
-	writer->blobs_fd = store_blobs(store_fd);
-	if (writer->blobs_fd < 0)
-		return writer->blobs_fd;
-	writer->directory_fd = openat(store_fd, "traces", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (writer->directory_fd < 0)
-		return -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", store_fd);
-	ssize_t length = readlink(link, store, sizeof(store) - 1);
-	store[length < 0 ? 0 : length] = '\0';
-	hex_encode(id, ARCHIVE_ID_BYTES, hex);
-	strncat(store, "/traces/", sizeof(store) - strlen(store) - 1);
-	writer->name = join(hex, ".sworn");
-	writer->path = writer->name ? join(store, writer->name) : NULL;
-	if (!writer->path)
-		return -ENOMEM;
-	return digest_init(&writer->blob_digest);
-}
-
-/* Another writer of the same path holds the lock, so the file is emptied only behind it. */
-/* Only a regular file gives way to a trace: neither a directory nor a device is replaced. */
-static int create_partial(struct writer *writer)
-{
-	struct stat there;
-
-	if (fstatat(writer->directory_fd, writer->name, &there, 0) == 0 && !S_ISREG(there.st_mode))
-		return S_ISDIR(there.st_mode) ? -EISDIR : -EEXIST;
-	writer->partial = join(writer->name, PARTIAL_SUFFIX);
-	if (!writer->partial)
-		return -ENOMEM;
-	int fd = openat(writer->directory_fd, writer->partial,
-			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	int r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? (errno == EWOULDBLOCK ? -EBUSY : -errno) : 0;
-	if (r == 0 && ftruncate(fd, 0) < 0)
-		r = -errno;
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	return fd;
-}
-
 static void release(struct writer *writer)
 {
-	int fds[] = { writer->archive.fd, writer->directory_fd, writer->store_fd, writer->blobs_fd };
-	blob_file_abandon(writer->blobs_fd, &writer->blob_file);
-	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	blob_file_abandon(writer->place.blobs_fd, &writer->blob_file);
 	archive_release(&writer->archive);
+	place_release(&writer->place);
 	digest_release(&writer->blob_digest);
 	blob_table_release(&writer->known);
 	index_release(&writer->stored);
-	free(writer->path);
-	free(writer->name);
-	free(writer->partial);
 	free(writer);
 }
 
@@ -135,7 +46,7 @@ static int store_chunk(struct writer *writer, const struct job *job)
 	uint8_t digest[DIGEST_BYTES];
 	const struct buffer *content = &job->content;
 	if (job->chunk_offset == 0) {
-		int r = blob_file_create(writer->blobs_fd, job->blob.name, job->blob.size,
+		int r = blob_file_create(writer->place.blobs_fd, job->blob.name, job->blob.size,
 					 &writer->blob_file);
 		if (r < 0)
 			return r;
@@ -151,7 +62,7 @@ static int store_chunk(struct writer *writer, const struct job *job)
 	digest_end(&writer->blob_digest, digest);
 	if (!digest_equal(digest, job->blob.name))
 		return SWORN_EBLOB;
-	return blob_file_commit(writer->blobs_fd, &writer->blob_file);
+	return blob_file_commit(writer->place.blobs_fd, &writer->blob_file);
 }
 
 static int do_job(void *context, struct job *job)
@@ -161,7 +72,7 @@ static int do_job(void *context, struct job *job)
 	const struct buffer *content = &job->content;
 	if (job->events)
 		return archive_events(&writer->archive, content->bytes, content->length, job->events);
-	if (writer->store_fd >= 0)
+	if (writer->place.store_fd >= 0)
 		return store_chunk(writer, job);
 	blob_name(job->blob.name, named.name);
 	return archive_blob(&writer->archive, &named, job->chunk_offset, content->bytes,
@@ -174,18 +85,17 @@ int writer_open(const char *path, int store_fd, const struct trace_info *info, s
 	struct writer *writer = calloc(1, sizeof(*writer));
 	if (!writer)
 		return -ENOMEM;
-	writer->archive.fd = writer->directory_fd = -1;
-	writer->store_fd = writer->blobs_fd = writer->blob_file.fd = -1;
-	int r = getrandom(id, sizeof(id), 0) == sizeof(id) ? 0 : -EIO;
+	writer->place = PLACE_NONE;
+	writer->blob_file.fd = -1;
+	int r = getrandom(id, sizeof(id), 0) == sizeof(id) ? digest_init(&writer->blob_digest) : -EIO;
 	if (r == 0)
-		r = path ? place_beside(writer, path) : place_in_store(writer, store_fd, id);
-	int fd = r < 0 ? r : create_partial(writer);
-	r = fd < 0 ? fd : archive_begin(&writer->archive, fd, info, id);
+		r = place_open(&writer->place, path, store_fd, id, PLACE_PARTIAL);
+	if (r == 0)
+		r = archive_begin(&writer->archive, writer->place.fd, info, id);
 	if (r == 0)
 		r = worker_start(do_job, writer, &writer->worker);
 	if (r < 0) {
-		if (fd >= 0)
-			unlinkat(writer->directory_fd, writer->partial, 0);
+		place_discard(&writer->place);
 		release(writer);
 		return r;
 	}
@@ -285,29 +195,17 @@ int writer_blob(struct writer *writer, const uint8_t digest[DIGEST_BYTES], const
 	int r = blob_table_add(&writer->known, &blob);
 	if (r <= 0)
 		return r;
-	if (writer->store_fd >= 0) {
+	if (writer->place.store_fd >= 0) {
 		uint64_t size;
 		if ((r = index_add_stored(&writer->stored, &blob)) < 0)
 			return r;
-		int fd = blob_file_open(writer->blobs_fd, digest, &size);
+		int fd = blob_file_open(writer->place.blobs_fd, digest, &size);
 		if (fd >= 0)
 			close(fd);
 		if (fd >= 0 && size == length)
 			return 0;
 	}
 	return queue_chunks(writer, &blob, bytes);
-}
-
-static int point_latest(const struct writer *writer)
-{
-	char target[PATH_BYTES_MAX];
-	snprintf(target, sizeof(target), "traces/%s", writer->name);
-	unlinkat(writer->store_fd, LATEST_TEMPORARY, 0);
-	if (symlinkat(target, writer->store_fd, LATEST_TEMPORARY) < 0 ||
-	    renameat(writer->store_fd, LATEST_TEMPORARY, writer->store_fd, "latest") < 0 ||
-	    fsync(writer->store_fd) < 0)
-		return -errno;
-	return 0;
 }
 
 static int finish(struct writer *writer, const struct trace_summary *summary)
@@ -325,11 +223,10 @@ static int finish(struct writer *writer, const struct trace_summary *summary)
 	int r = archive_finish(&writer->archive, summary, &end);
 	if (r < 0)
 		return r;
-	if (fsync(writer->archive.fd) < 0 ||
-	    renameat(writer->directory_fd, writer->partial, writer->directory_fd, writer->name) < 0 ||
-	    fsync(writer->directory_fd) < 0)
-		return -errno;
-	return writer->store_fd >= 0 ? point_latest(writer) : 0;
+	r = place_commit(&writer->place);
+	if (r == 0 && writer->place.store_fd >= 0)
+		r = store_point_latest(writer->place.store_fd, writer->place.name);
+	return r;
 }
 
 int writer_close(struct writer *writer, const struct trace_summary *summary, char **ret_path)
@@ -339,8 +236,8 @@ int writer_close(struct writer *writer, const struct trace_summary *summary, cha
 	if (r == 0)
 		r = error < 0 ? error : finish(writer, summary);
 	if (r == 0) {
-		*ret_path = writer->path;
-		writer->path = NULL;
+		*ret_path = writer->place.path;
+		writer->place.path = NULL;
 	}
 	release(writer);
 	return r;
@@ -351,14 +248,14 @@ void writer_abandon(struct writer *writer)
 	writer_flush(writer);
 	worker_stop(writer->worker);
 	/* A run that never began leaves nothing worth keeping. */
-	if (writer->events == 0 && writer->partial)
-		unlinkat(writer->directory_fd, writer->partial, 0);
+	if (writer->events == 0)
+		place_discard(&writer->place);
 	release(writer);
 }
 
 int writer_fd(const struct writer *writer)
 {
-	return writer->archive.fd;
+	return writer->place.fd;
 }
 
 uint64_t writer_bytes(const struct writer *writer)

@@ -1,9 +1,7 @@
 #include "verify.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,19 +21,20 @@ static const char help[] =
 	"  --list         print every event to stdout, one line each; verdicts go to stderr\n"
 	"  --store DIR    the store to look in, instead of the one the trace lies in or your own\n"
 	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
+	"  --allow-repaired  a trace that `sworn repair` made of one is no failure\n"
 	"  --report FILE  write a JSON report (- for stdout; verdicts then go to stderr)\n"
 	"  --help         print this\n"
 	"\n"
 	"`unsigned` means that the seal shows the file to be whole, not who made it.\n"
 	"Exit codes: 0 all ok; 2 usage; 3 one could not be read or needs a newer sworn;\n"
-	"4 nothing selected; 5 one is truncated or corrupt.\n"
+	"4 nothing selected; 5 one is truncated, repaired or corrupt.\n"
 	"\n"
 	"Examples:\n"
 	"  sworn record -o hello.sworn -- /bin/echo hello && sworn verify hello.sworn\n"
 	"  sworn verify --list hello.sworn | grep ' nr=1 '\n";
 
 struct options {
-	bool list, allow_truncated;
+	bool list, allow_truncated, allow_repaired;
 	const char *store;  /* as given, or NULL */
 	const char *report; /* as given, or NULL */
 	FILE *verdicts;	    /* stdout or stderr */
@@ -60,28 +59,11 @@ static int note_event(void *context, const struct event *event)
 	return listing->list ? list_event(stdout, event) : 0;
 }
 
-/* blobs/sha256 of the store that the trace lies in, or negative. */
-static int blobs_beside(int trace_fd)
-{
-	char link[64], path[PATH_MAX + 32];
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", trace_fd);
-	ssize_t length = readlink(link, path, PATH_MAX);
-	if (length < 0)
-		return -errno;
-	path[length] = '\0';
-	char *slash = strrchr(path, '/');
-	if (!slash)
-		return -ENOENT;
-	strcpy(slash, "/../blobs/sha256");
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 static int find_blobs(const struct options *options, int store_fd, int trace_fd)
 {
 	if (options->store)
 		return store_blobs(store_fd);
-	int fd = blobs_beside(trace_fd);
+	int fd = store_blobs_beside(trace_fd);
 	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
 }
 
@@ -119,7 +101,9 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 
 static enum verify_code verify_trace(struct options *options, int store_fd, const char *name, bool several)
 {
-	struct result result = { .name = name, .allow_truncated = options->allow_truncated };
+	struct result result = { .name = name,
+				 .allow_truncated = options->allow_truncated,
+				 .allow_repaired = options->allow_repaired };
 	char *found = NULL;
 	int trace_fd = name[0] == '@' && store_fd < 0 ? SWORN_ENOTRACE
 						      : store_trace(store_fd, name, &found);
@@ -204,6 +188,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "store", required_argument, NULL, 's' },
 		{ "report", required_argument, NULL, 'r' },
 		{ "allow-truncated", no_argument, NULL, 't' },
+		{ "allow-repaired", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -214,6 +199,7 @@ static int parse(int argc, char **argv, struct options *options)
 		switch (option) {
 		case 'l': options->list = true; break;
 		case 't': options->allow_truncated = true; break;
+		case 'p': options->allow_repaired = true; break;
 		case 's': options->store = optarg; break;
 		case 'r': options->report = optarg; break;
 		case 'h': fputs(help, stdout); return 1;

@@ -8,13 +8,20 @@
 #include "../traces/info.h"
 #include "../traces/report.h"
 
+/* Made of a trace that was cut off: whole as a file, and still a prefix. */
+static bool is_repaired(const struct result *result)
+{
+	return result->error == SWORN_ETRUNCATED && result->report.is_derived;
+}
+
 enum verify_code result_code(const struct result *result)
 {
 	switch (result->error) {
 	case 0: return VERIFY_OK;
-	case SWORN_ETRUNCATED:
-		return result->allow_truncated && result->report.events > 0 ? VERIFY_OK
-									    : VERIFY_INTEGRITY;
+	case SWORN_ETRUNCATED: {
+		bool allowed = is_repaired(result) ? result->allow_repaired : result->allow_truncated;
+		return allowed && result->report.events > 0 ? VERIFY_OK : VERIFY_INTEGRITY;
+	}
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_EBLOB:
@@ -39,31 +46,35 @@ const char *result_word(const struct result *result)
 {
 	switch (result->error) {
 	case 0: return "ok";
-	case SWORN_ETRUNCATED: return "truncated";
+	case SWORN_ETRUNCATED: return is_repaired(result) ? "repaired" : "truncated";
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_EBLOB:
 	case SWORN_ELIMIT: return "corrupt";
 	case SWORN_EVERSION: return "newer";
+	case SWORN_EPOINTER: return "pointer";
 	case SWORN_ENOTRACE: return "missing";
 	}
 	return "unreadable";
 }
 
 /* Every failure ends with what to do next. */
-static const char *advice(int error)
+static const char *advice(const struct result *result)
 {
-	switch (error) {
+	if (is_repaired(result))
+		return "what it was made of may tell more; --allow-repaired takes it as far as it goes";
+	switch (result->error) {
 	case SWORN_ETRUNCATED:
-		return "the recording did not finish; record again, or copy the whole file again";
+		return "the recording did not finish; record again, copy the whole file again, or keep what is "
+		       "whole with `sworn repair`";
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_ELIMIT: return "do not trust this file; get an intact copy and compare";
 	case SWORN_EBLOB:
 		return "name the store that holds its blobs with --store, or get an intact copy";
 	case SWORN_EVERSION: return "use a newer version of sworn";
-	case SWORN_ENOTRACE:
-		return "list the traces/ folder of the store, or name another with --store";
+	case SWORN_EPOINTER: return "fetch the trace itself: git lfs pull";
+	case SWORN_ENOTRACE: return "`sworn list` shows what is there; --store names another store";
 	}
 	return "check the path and its permissions";
 }
@@ -108,17 +119,21 @@ static void print_counts(FILE *out, const struct trace_report *report)
 	fprintf(out, "  %-12s sha256:%s\n", "state", text);
 }
 
+void result_print_problem(FILE *out, const struct result *result)
+{
+	const char *reason = result->report.reason;
+	fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result),
+		reason[0] ? reason : error_text(result->error), advice(result));
+}
+
 void result_print(FILE *out, const struct result *result)
 {
 	const struct trace_summary *summary = result->summary;
 	const char *words[REQUIRES_MAX];
-	if (result->error) {
-		const char *reason = result->report.reason;
-		fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result),
-			reason[0] ? reason : error_text(result->error), advice(result->error));
-	} else {
+	if (result->error)
+		result_print_problem(out, result);
+	else
 		fprintf(out, "%s: ok\n", result->name);
-	}
 	if (!result->info)
 		return;
 	print_counts(out, &result->report);
@@ -126,6 +141,11 @@ void result_print(FILE *out, const struct result *result)
 		   !result->report.sealed     ? "none"
 		   : result->report.is_signed ? "signed"
 					      : "unsigned");
+	if (result->report.is_derived) {
+		char text[DIGEST_HEX_BYTES];
+		digest_hex(result->report.derived, text);
+		fprintf(out, "  %-12s %s\n", "made of", text);
+	}
 	if (!summary)
 		return;
 	print_line(out, "isolation", summary->isolation[0] ? summary->isolation : "none");
@@ -151,6 +171,7 @@ void result_json(struct json *json, const struct result *result)
 	memcpy(trace.digest, result->file_digest, DIGEST_BYTES);
 	memcpy(trace.seal, result->report.seal_id, DIGEST_BYTES);
 	report_print_trace(json, &trace);
+	json_digest(json, "derived_from", result->report.derived);
 	if (result->info) {
 		report_print_tenant(json, result->report.tenant);
 		json_texts(json, "argv", result->info->argv);

@@ -22,6 +22,7 @@ struct result {
 	const char *name;     /* borrowed: what the trace is called */
 	int error;	      /* 0, or why it is not ok */
 	bool allow_truncated; /* a cut trace with events in it is no failure */
+	bool allow_repaired;  /* nor is one that was made of such a trace */
 	struct trace_report report;
 	const struct trace_info *info; /* borrowed from the reader; NULL when it did not open */
 	const struct trace_summary *summary; /* likewise; NULL unless ok */
@@ -35,12 +36,14 @@ struct result {
 enum verify_code result_code(const struct result *result);
 enum verify_code result_worse(enum verify_code a, enum verify_code b);
 
-/* "ok", "truncated", "corrupt", "newer", "missing" or "unreadable". */
+/* "ok", "truncated", "repaired", "corrupt", "newer", "pointer", "missing" or "unreadable". */
 const char *result_word(const struct result *result);
 
 /* Takes what reports need from each event. */
 void result_note(struct result *result, const struct event *event);
 
+/* One line for a result that is not ok: what, why and what to do next. */
+void result_print_problem(FILE *out, const struct result *result);
 void result_print(FILE *out, const struct result *result);
 
 /* The members of one trace's report, without the braces around them. */

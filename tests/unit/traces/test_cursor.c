@@ -66,7 +66,7 @@ static int check_forged(const struct forgery *forgery, struct trace_report *repo
 	uint64_t events = forgery->events ? forgery->events : 2;
 	assert_int_equal(archive_events(&archive, bytes, length, events), 0);
 	bend(forgery, &archive, STEP_SUMMARY);
-	struct archive_end end = { forgery->state ? forgery->state : state, outputs };
+	struct archive_end end = { .state = forgery->state ? forgery->state : state, .outputs = outputs };
 	bend(forgery, &archive, STEP_SEAL);
 	assert_int_equal(archive_finish(&archive, &sample_summary, &end), 0);
 	archive_release(&archive);
