@@ -7,6 +7,7 @@
 #include "record/record.h"
 #include "replay/replay.h"
 #include "sandbox/doctor.h"
+#include "share/share.h"
 #include "verify/verify.h"
 
 enum { EXIT_USAGE = 2 };
@@ -20,13 +21,21 @@ static const struct verb {
 	const char *group;
 	const char *description;
 } verbs[] = {
-	{ "record", cmd_record, "Traces", "run a command and write a trace of it" },
-	{ "replay", cmd_replay, "Traces", "execute a trace again and compare every event and state hash" },
-	{ "verify", cmd_verify, "Traces", "check a trace's integrity without executing anything" },
-	{ "twin", cmd_twin, "Traces", "record a command several times and compare what it did" },
-	{ "doctor", cmd_doctor, "Host", "what this host can do, what each gap costs, what closes it" },
-	{ "help", cmd_help, "General", "this text, or the options of one verb" },
-	{ "version", cmd_version, "General", "print the version" },
+	{ "record", cmd_record, "Everyday", "run a command and write a trace of it" },
+	{ "replay", cmd_replay, "Everyday",
+	  "execute a trace again and compare every event and state hash" },
+	{ "verify", cmd_verify, "Everyday", "check a trace's integrity without executing anything" },
+	{ "twin", cmd_twin, "Everyday", "record a command several times and compare what it did" },
+	{ "list", cmd_list, "Everyday", "the traces of a store" },
+	{ "rm", cmd_rm, "Everyday", "remove traces from a store, and what only they needed" },
+	{ "pack", cmd_pack, "Sharing", "make one self-contained file of a trace of the store" },
+	{ "unpack", cmd_unpack, "Sharing", "take such a file apart again, into a store" },
+	{ "import", cmd_import, "Sharing", "take trace files into a store as they are" },
+	{ "repair", cmd_repair, "Sharing", "make a trace of what is whole of one that was cut off" },
+	{ "doctor", cmd_doctor, "Internals",
+	  "what this host can do, what each gap costs, what closes it" },
+	{ "help", cmd_help, "Internals", "this text, or the options of one verb" },
+	{ "version", cmd_version, "Internals", "print the version" },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
