@@ -1,11 +1,12 @@
 #include "image.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define STRINGS_MAX 4096U
+#define STRINGS_MAX 262144U
 #define RANDOM_BYTES 16U
 
 /* The bytes of one side at an address, up to the end of their payload; NULL when the event has none there. */
@@ -75,6 +76,24 @@ static const char *string_at(const struct lists *lists, uint64_t list, unsigned 
 	if (!peek_word(lists->event, list + i * sizeof(word), &word) || word == 0)
 		return NULL;
 	return peek_text(lists->event, word);
+}
+
+int image_strings(const struct event *event, enum image_list list, struct buffer *buffer,
+		  uint32_t *ret_count)
+{
+	struct lists lists;
+	const char *text;
+	uint32_t count = 0;
+	if (!find_lists(event, &lists))
+		return -ENOENT;
+	uint64_t start = list == IMAGE_ARGUMENTS ? lists.argv : lists.environment;
+	while ((text = string_at(&lists, start, count)) != NULL) {
+		if (buffer_append(buffer, text, strlen(text) + 1) < 0)
+			return -ENOMEM;
+		count++;
+	}
+	*ret_count = count;
+	return 0;
 }
 
 static void show(const char *text, char *value)

@@ -5,7 +5,17 @@
 #ifndef SWORN_VERIFY_IMAGE_H
 #define SWORN_VERIFY_IMAGE_H
 
+#include "../traces/buffer.h"
 #include "origin.h"
+
+enum image_list { IMAGE_ARGUMENTS, IMAGE_ENVIRONMENT };
+
+/*
+ * Appends the strings of one list of an EXEC event to `buffer`, each with its NUL, and counts them. 0; -ENOENT when the stack
+ * cannot be read; -ENOMEM.
+ */
+int image_strings(const struct event *event, enum image_list list, struct buffer *buffer,
+		  uint32_t *ret_count);
 
 /*
  * The first argument, variable or auxiliary value in which two EXEC events differ: which of ORIGIN_ARGUMENTS,
