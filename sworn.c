@@ -25,6 +25,7 @@ static const struct verb {
 	{ "replay", cmd_replay, "Everyday",
 	  "execute a trace again and compare every event and state hash" },
 	{ "verify", cmd_verify, "Everyday", "check a trace's integrity without executing anything" },
+	{ "audit", cmd_audit, "Everyday", "what a recorded run did: processes, files, network, events" },
 	{ "twin", cmd_twin, "Everyday", "record a command several times and compare what it did" },
 	{ "list", cmd_list, "Everyday", "the traces of a store" },
 	{ "rm", cmd_rm, "Everyday", "remove traces from a store, and what only they needed" },

@@ -10,4 +10,7 @@ int cmd_verify(int argc, char **argv);
 /* sworn twin -- COMMAND: records it several times and compares the traces. Returns the exit code; --help says more. */
 int cmd_twin(int argc, char **argv);
 
+/* sworn audit QUESTION ... TRACE: what a run did, from its trace. Returns the exit code; --help says more. */
+int cmd_audit(int argc, char **argv);
+
 #endif

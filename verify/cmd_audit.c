@@ -1,0 +1,443 @@
+#include "verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "../traces/digest.h"
+#include "../traces/error.h"
+#include "../traces/report.h"
+#include "../traces/store.h"
+
+#define STRINGS_SHOWN 32U
+#define STRINGS_MAX (1U << 20)
+
+static const char help[] = "Examples:\n"
+			   "  sworn audit ps hello.sworn\n"
+			   "  sworn audit files '/etc/*' hello.sworn\n"
+			   "\n"
+			   "usage: sworn audit QUESTION [ARGUMENT...] [OPTION...] TRACE\n"
+			   "\n"
+			   "Answers from the trace alone, after checking it. TRACE is a path, @latest, or @NAME.\n"
+			   "\n";
+
+static const char help_options[] =
+	"\n"
+	"  --json             one JSON object a line, as docs/AUDIT.md describes them\n"
+	"  --pid PID          only what these processes did\n"
+	"  --from N, --to N   events, show, grep, timeline: only these event numbers\n"
+	"  --call NAME        events: only this call\n"
+	"  --strings N        events: bytes of a string that are shown (32)\n"
+	"  --all              files: also those that were only looked for; events: every event\n"
+	"  -i                 grep: upper and lower case are the same\n"
+	"  --store DIR        the store to look in\n"
+	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
+	"  --unverified       answer from a trace that failed its check; every line is marked\n"
+	"  --help             print this\n"
+	"\n"
+	"Exit codes: 0 answered; 1 diff: they differ; 2 usage; 3 could not tell; 4 nothing there\n"
+	"is what was asked for; 5 the trace is truncated or corrupt, nothing was answered.\n";
+
+static const struct question {
+	const char *name;
+	int (*function)(struct audit *audit);
+	int arguments_min, arguments_max; /* before the trace */
+	bool history;
+	const char *usage, *description;
+} questions[] = {
+	{ "info", audit_info, 0, 0, true, "info", "what was recorded, when, by whom, and how it ended" },
+	{ "ps", audit_ps, 0, 0, true, "ps", "the processes as a tree: command lines, ends, programs" },
+	{ "exec", audit_exec, 0, 0, true, "exec", "every program that was started, with its SHA-256" },
+	{ "files", audit_files, 0, 64, true, "files [PATTERN...]",
+	  "who opened, read, wrote, renamed, deleted what" },
+	{ "net", audit_net, 0, 0, true, "net", "sockets, peers, bytes each way, passed descriptors" },
+	{ "signals", audit_signals, 0, 0, true, "signals", "signals sent, handled and fatal" },
+	{ "env", audit_env, 0, 1, true, "env [NAME]", "environments of the programs" },
+	{ "timeline", audit_timeline, 0, 0, true, "timeline", "what mattered, in order" },
+	{ "stats", audit_stats, 0, 0, false, "stats", "calls by number and bytes" },
+	{ "cat", audit_cat, 1, 1, false, "cat fd:PID:FD|file:PATH[:read|:write]",
+	  "the bytes that went through" },
+	{ "grep", audit_grep, 1, 1, false, "grep TEXT", "calls whose bytes hold TEXT" },
+	{ "diff", audit_diff, 1, 1, true, "diff OTHER", "what differs between two traces" },
+};
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+
+static void print_help(void)
+{
+	fputs(help, stdout);
+	for (size_t i = 0; i < QUESTIONS; i++)
+		printf("  %-38s %s\n", questions[i].usage, questions[i].description);
+	fputs(help_options, stdout);
+}
+
+int audit_fail(const struct audit *audit, int code, const char *format, ...)
+{
+	va_list list;
+	va_start(list, format);
+	fprintf(stderr, "sworn audit%s%s: ", audit->question ? " " : "",
+		audit->question ? audit->question : "");
+	vfprintf(stderr, format, list);
+	fputc('\n', stderr);
+	va_end(list);
+	return code;
+}
+
+const char *audit_quote(const char *text, char *ret_text, size_t size)
+{
+	size_t used = 0;
+	for (; *text && used + 5 < size; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c >= 0x20 && c < 0x7f)
+			ret_text[used++] = (char)c;
+		else
+			used += (size_t)snprintf(ret_text + used, size - used, "\\x%02x", c);
+	}
+	ret_text[used] = '\0';
+	return ret_text;
+}
+
+bool audit_number(const char *text, uint64_t *ret_number)
+{
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+unsigned int audit_distance(const char *a, const char *b)
+{
+	unsigned int row[128];
+	size_t length = strnlen(b, 127);
+	for (size_t j = 0; j <= length; j++)
+		row[j] = (unsigned int)j;
+	for (unsigned int i = 1; a[i - 1]; i++) {
+		unsigned int corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			unsigned int above = row[j], best = corner + (a[i - 1] != b[j - 1]);
+			best = above + 1 < best ? above + 1 : best;
+			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+			corner = above;
+		}
+	}
+	return row[length];
+}
+
+static int usage(const char *problem, const char *quoted)
+{
+	char text[128];
+	fprintf(stderr, "sworn audit: %s%s%s; `sworn audit --help` explains\n", problem,
+		quoted ? " " : "", quoted ? audit_quote(quoted, text, sizeof(text)) : "");
+	return VERIFY_USAGE;
+}
+
+static const struct question *find_question(const char *name)
+{
+	size_t nearest = 0;
+	char text[64];
+	for (size_t i = 0; i < QUESTIONS; i++)
+		if (strcmp(questions[i].name, name) == 0)
+			return &questions[i];
+	for (size_t i = 1; i < QUESTIONS; i++)
+		if (audit_distance(name, questions[i].name) <
+		    audit_distance(name, questions[nearest].name))
+			nearest = i;
+	fprintf(stderr,
+		"sworn audit: no question '%s'; the nearest is `sworn audit %s TRACE`, "
+		"`sworn audit --help` lists all\n",
+		audit_quote(name, text, sizeof(text)), questions[nearest].usage);
+	return NULL;
+}
+
+/* A value of an option that is a number; usage()'s code when it is none. */
+static int take_number(const char *name, uint64_t max, uint64_t *ret_number)
+{
+	if (audit_number(optarg, ret_number) && *ret_number <= max)
+		return 0;
+	fprintf(stderr,
+		"sworn audit: --%s wants a number up to %" PRIu64 "; `sworn audit --help` explains\n",
+		name, max);
+	return VERIFY_USAGE;
+}
+
+/* 0 to go on, -1 when help was printed, else usage()'s. */
+static int parse(int argc, char **argv, struct audit_options *options)
+{
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "pid", required_argument, NULL, 'p' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "to", required_argument, NULL, 't' },
+		{ "call", required_argument, NULL, 'c' },
+		{ "strings", required_argument, NULL, 's' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "store", required_argument, NULL, 'S' },
+		{ "unverified", no_argument, NULL, 'u' },
+		{ "allow-truncated", no_argument, NULL, 'T' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t number = 0;
+	int option, r = 0;
+	optind = 1;
+	opterr = 0;
+	while (r == 0 && (option = getopt_long(argc, argv, ":his:", longs, NULL)) >= 0) {
+		switch (option) {
+		case 'j': options->json = true; break;
+		case 'a': options->all = true; break;
+		case 'i': options->ignore_case = true; break;
+		case 'u': options->unverified = true; break;
+		case 'T': options->allow_truncated = true; break;
+		case 'S': options->store = optarg; break;
+		case 'c': options->call = optarg; break;
+		case 'f': r = take_number("from", UINT64_MAX, &options->from); break;
+		case 't': r = take_number("to", UINT64_MAX, &options->to); break;
+		case 'p':
+			r = take_number("pid", INT_MAX, &number);
+			options->pid = (uint32_t)number;
+			break;
+		case 's':
+			r = take_number("strings", STRINGS_MAX, &number);
+			options->strings = (size_t)number;
+			break;
+		case 'h': print_help(); return -1;
+		case ':': return usage("an option lacks its value:", argv[optind - 1]);
+		default: return usage("unknown option", argv[optind - 1]);
+		}
+	}
+	return r;
+}
+
+int audit_each(struct audit *audit, int (*each)(void *context, const struct event *event), void *context)
+{
+	struct event event;
+	int r, stop = 0;
+	while ((r = trace_next(audit->reader, &event)) > 0)
+		if ((stop = each(context, &event)) != 0)
+			return stop;
+	return audit->result.error ? 0 : r;
+}
+
+int audit_end(const struct audit *audit, int error)
+{
+	if (error >= 0)
+		return VERIFY_OK;
+	return audit_fail(audit, VERIFY_UNKNOWN, "%s; ask again", error_text(error));
+}
+
+static int take_event(void *context, const struct event *event)
+{
+	struct audit *audit = context;
+	result_note(&audit->result, event);
+	return audit->history ? history_event(audit->history, event) : 0;
+}
+
+static const char *seal_word(const struct result *result)
+{
+	return !result->report.sealed	  ? "no seal"
+	       : result->report.is_signed ? "signed"
+					  : "unsigned";
+}
+
+static void banner_json(struct audit *audit)
+{
+	struct out *out = &audit->out;
+	const struct result *result = &audit->result;
+	out_line(out, "banner");
+	out_member_text(out, "trace", audit->name);
+	out_member_text(out, "verdict", result_word(result));
+	out_member_int(out, "code", result_code(result));
+	out_member_text(out, "reason",
+			result->error == 0	   ? NULL
+			: result->report.reason[0] ? result->report.reason
+						   : error_text(result->error));
+	out_member_uint(out, "events", result->report.events);
+	out_member_digest(out, "seal", result->report.seal_id);
+	out_member_bool(out, "signed", result->report.is_signed);
+	out_member_text(out, "question", audit->question);
+	out_end(out);
+}
+
+static void banner_text(struct audit *audit)
+{
+	struct out *out = &audit->out;
+	const struct result *result = &audit->result;
+	out_line(out, NULL);
+	out_text(out, "# ");
+	out_name(out, audit->name);
+	if (result->error) {
+		out_format(out, ": %s: ", result_word(result));
+		out_text(out, result->report.reason[0] ? result->report.reason
+						       : error_text(result->error));
+		out_text(out, "; what follows is what could be read before that");
+	} else {
+		out_text(out, ": ok, ");
+		out_uint(out, result->report.events);
+		out_text(out, " events, ");
+		out_text(out, seal_word(result));
+		if (!digest_is_zero(result->report.seal_id)) {
+			out_text(out, ", seal ");
+			out_digest(out, result->report.seal_id);
+		}
+	}
+	out_end(out);
+}
+
+/* Whether the question may be answered; else the exit code. */
+static int judge(struct audit *audit)
+{
+	const struct result *result = &audit->result;
+	int code = result_code(result);
+	char name[256];
+	if (code == VERIFY_OK)
+		return VERIFY_OK;
+	if (audit->options.unverified && result->info && code == VERIFY_INTEGRITY) {
+		audit->out.unverified = true;
+		return VERIFY_OK;
+	}
+	audit_fail(audit, code, "%s is %s: %s; nothing was answered, `sworn verify` says more%s",
+		   audit_quote(audit->name, name, sizeof(name)), result_word(result),
+		   result->report.reason[0] ? result->report.reason : error_text(result->error),
+		   result->info && code == VERIFY_INTEGRITY ? ", --unverified answers all the same"
+							    : "");
+	return code;
+}
+
+static int check(struct audit *audit, bool history)
+{
+	struct result *result = &audit->result;
+	result->error = reader_open(audit->trace_fd, audit->blobs_fd, &audit->reader);
+	if (result->error < 0)
+		return judge(audit);
+	result->info = reader_info(audit->reader);
+	audit->history = history ? history_new(result->info) : NULL;
+	if (history && !audit->history)
+		return audit_fail(audit, VERIFY_UNKNOWN, "memory is short; free some and ask again");
+	result->error = reader_check(audit->reader, &result->report, take_event, audit);
+	result->summary = reader_summary(audit->reader);
+	if (audit->history)
+		history_finish(audit->history);
+	return judge(audit);
+}
+
+/* blobs/sha256 of the store that the trace lies in, or negative. */
+static int blobs_beside(int trace_fd)
+{
+	char link[64], path[PATH_MAX + 32];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", trace_fd);
+	ssize_t length = readlink(link, path, PATH_MAX);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	char *slash = strrchr(path, '/');
+	if (!slash)
+		return -ENOENT;
+	strcpy(slash, "/../blobs/sha256");
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int find_blobs(const struct audit *audit, int store_fd)
+{
+	int fd = audit->options.store ? store_blobs(store_fd) : blobs_beside(audit->trace_fd);
+	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
+}
+
+int audit_open(struct audit *audit, bool history)
+{
+	char name[256];
+	int store_fd = store_find(audit->options.store), code;
+	const char *trace = audit->name;
+	if (audit->options.store && store_fd < 0)
+		return audit_fail(audit, VERIFY_UNKNOWN,
+				  "no store at %s: %s; name the directory that holds traces/ and blobs/",
+				  audit_quote(audit->options.store, name, sizeof(name)),
+				  error_text(store_fd));
+	audit->trace_fd = trace[0] == '@' && store_fd < 0
+				  ? SWORN_ENOTRACE
+				  : store_trace(store_fd, trace, &audit->found);
+	if (audit->trace_fd < 0) {
+		code = strcmp(trace, "@latest") == 0 ? VERIFY_NOTHING : VERIFY_UNKNOWN;
+		audit_fail(audit, code, "%s cannot be opened: %s; the trace comes last, check its path",
+			   audit_quote(trace, name, sizeof(name)), error_text(audit->trace_fd));
+	} else {
+		audit->blobs_fd = find_blobs(audit, store_fd);
+		audit->name = audit->result.name = audit->found;
+		audit->result.allow_truncated = audit->options.allow_truncated;
+		code = check(audit, history);
+	}
+	if (store_fd >= 0)
+		close(store_fd);
+	return code;
+}
+
+void audit_close(struct audit *audit)
+{
+	history_release(audit->history);
+	reader_close(audit->reader);
+	if (audit->blobs_fd >= 0)
+		close(audit->blobs_fd);
+	if (audit->trace_fd >= 0)
+		close(audit->trace_fd);
+	free(audit->found);
+}
+
+static int run(struct audit *audit, const struct question *question)
+{
+	int code = audit_open(audit, question->history), r;
+	bool answered = code == VERIFY_OK;
+	/* Bytes of a guest come as they are; nothing may stand before them. */
+	bool raw = question->function == audit_cat && !audit->options.json;
+	if (audit->options.json && audit->result.info)
+		banner_json(audit);
+	else if (answered && !raw)
+		banner_text(audit);
+	if (answered)
+		code = question->function(audit);
+	/* A pipe that was closed early has had what it wanted. */
+	r = out_close(&audit->out);
+	if (r < 0 && r != -EPIPE)
+		code = audit_fail(audit, VERIFY_UNKNOWN,
+				  "the output could not be written: %s; check the space there",
+				  error_text(r));
+	audit_close(audit);
+	return code;
+}
+
+int cmd_audit(int argc, char **argv)
+{
+	struct audit audit = { .options = { .to = UINT64_MAX, .strings = STRINGS_SHOWN },
+			       .trace_fd = -1,
+			       .blobs_fd = -1 };
+	int r = parse(argc, argv, &audit.options);
+	if (r != 0)
+		return r < 0 ? 0 : r;
+	if (optind == argc)
+		return usage("no question is asked", NULL);
+	const struct question *question = find_question(argv[optind]);
+	if (!question)
+		return VERIFY_USAGE;
+	audit.question = question->name;
+	audit.arguments = argv + optind + 1;
+	audit.arguments_count = argc - optind - 2;
+	if (audit.arguments_count < question->arguments_min ||
+	    audit.arguments_count > question->arguments_max)
+		return audit_fail(&audit, VERIFY_USAGE, "%s; ask `sworn audit %s TRACE`",
+				  audit.arguments_count < question->arguments_min ? "too little is said"
+										  : "too much is said",
+				  question->usage);
+	audit.name = argv[argc - 1];
+	if (out_init(&audit.out, STDOUT_FILENO, audit.options.json) < 0)
+		return audit_fail(&audit, VERIFY_UNKNOWN, "memory is short; free some and ask again");
+	return run(&audit, question);
+}
