@@ -27,6 +27,7 @@ static const struct verb {
 	{ "verify", cmd_verify, "Everyday", "check a trace's integrity without executing anything" },
 	{ "audit", cmd_audit, "Everyday", "what a recorded run did: processes, files, network, events" },
 	{ "twin", cmd_twin, "Everyday", "record a command several times and compare what it did" },
+	{ "gate", cmd_gate, "Everyday", "whether recorded runs still hold: replayed, or run again" },
 	{ "list", cmd_list, "Everyday", "the traces of a store" },
 	{ "rm", cmd_rm, "Everyday", "remove traces from a store, and what only they needed" },
 	{ "pack", cmd_pack, "Sharing", "make one self-contained file of a trace of the store" },

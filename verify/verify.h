@@ -13,4 +13,7 @@ int cmd_twin(int argc, char **argv);
 /* sworn audit QUESTION ... TRACE: what a run did, from its trace. Returns the exit code; --help says more. */
 int cmd_audit(int argc, char **argv);
 
+/* sworn gate run|list|explain|diff: whether recorded runs still hold, for a CI. Returns the exit code; --help says more. */
+int cmd_gate(int argc, char **argv);
+
 #endif

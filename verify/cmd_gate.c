@@ -1,0 +1,248 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../traces/error.h"
+#include "gate.h"
+#include "gate_show.h"
+#include "verify.h"
+
+#define TIMEOUT_S 1800
+
+static const char help[] = "usage: sworn gate run --mode replay [OPTIONS] TRACE|DIR...\n"
+			   "       sworn gate list TRACE|DIR...\n"
+			   "\n"
+			   "  sworn gate run --mode replay -j 4 --junit gate.xml traces/\n"
+			   "  sworn gate list traces/\n"
+			   "\n"
+			   "Decides in a CI whether recorded runs still hold: executes each trace again as it was recorded. The code of\n"
+			   "the checkout is not run.\n"
+			   "\n"
+			   "  --mode replay        required: nothing is assumed\n"
+			   "  -j, --jobs N         traces at work at a time (default 1)\n"
+			   "  --shard I/N          only every Nth trace, from the Ith\n"
+			   "  --timeout S          for one run of one trace (default 1800; 0: none)\n"
+			   "  --store DIR          the store with the blobs of the traces\n"
+			   "  --allow-truncated    handed to `sworn verify` and `sworn replay`\n"
+			   "  --report FILE        write a JSON report (- for standard output)\n"
+			   "  --junit FILE         write a report in the form of JUnit\n"
+			   "  --help               print this\n"
+			   "\n"
+			   "Every trace is checked first; nothing is executed for one that is not whole. With GITHUB_ACTIONS=true failures\n"
+			   "become annotations and a step summary.\n"
+			   "\n"
+			   "Exit codes: 0 all identical; 1 one diverged; 2 usage; 3 could not tell; 4 nothing selected;\n"
+			   "5 a trace is refused. When they mix: 2, 5, 1, 3, 4, 0.\n";
+
+static int usage(const char *problem, const char *detail)
+{
+	fprintf(stderr, "sworn gate: %s%s; `sworn gate --help` explains\n", problem, detail);
+	return GATE_USAGE;
+}
+
+static bool parse_count(const char *text, unsigned int least, unsigned int most, unsigned int *ret)
+{
+	char *end;
+	unsigned long value;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno || value < least || value > most)
+		return false;
+	*ret = (unsigned int)value;
+	return true;
+}
+
+static bool parse_shard(const char *text, struct gate_options *options)
+{
+	char *slash = strchr(text, '/'), first[12];
+	size_t length = slash ? (size_t)(slash - text) : 0;
+	if (!slash || length >= sizeof(first))
+		return false;
+	memcpy(first, text, length);
+	first[length] = '\0';
+	return parse_count(slash + 1, 1, GATE_TRACES_MAX, &options->shards) &&
+	       parse_count(first, 1, options->shards, &options->shard);
+}
+
+/* Adds to a NULL-terminated list with GATE_WITH_MAX places. */
+static bool append(const char **list, const char *text)
+{
+	size_t n = 0;
+	while (list[n])
+		n++;
+	if (n == GATE_WITH_MAX)
+		return false;
+	list[n] = text;
+	return true;
+}
+
+static int set_mode(const char *word, bool *ret_given)
+{
+	if (strcmp(word, "replay") != 0)
+		return usage("--mode is replay, not ", word);
+	*ret_given = true;
+	return 0;
+}
+
+/* What does not go together. */
+static int check(const struct gate_options *options, bool mode_given)
+{
+	if (!mode_given)
+		return usage("--mode replay has to be said", "");
+	if (options->report && options->junit && !strcmp(options->report, options->junit))
+		return usage("--report and --junit want the same file ", options->report);
+	if (options->paths_count == 0)
+		return usage("no TRACE or DIR is named", "");
+	if (options->junit && report_is_trace(options->junit))
+		return usage("--junit would take the place of the trace ", options->junit);
+	return 0;
+}
+
+static int set_option(struct gate_options *options, int option, const char *value, bool *mode_given)
+{
+	switch (option) {
+	case 'm': return set_mode(value, mode_given);
+	case 'j':
+		return parse_count(value, 1, GATE_WORKERS_MAX, &options->workers)
+			       ? 0
+			       : usage("-j is from 1 to 256, not ", value);
+	case 't':
+		return parse_count(value, 0, 1000000, &options->timeout_s)
+			       ? 0
+			       : usage("--timeout is a number of seconds, not ", value);
+	case 'S': return parse_shard(value, options) ? 0 : usage("--shard is I/N, not ", value);
+	case 's': options->store = value; return 0;
+	case 'r': options->report = value; return 0;
+	case 'u': options->junit = value; return 0;
+	case 'T':
+		return append(options->allow, "--allow-truncated") ? 0 : usage("too many options", "");
+	case ':': return usage("an option lacks its value", "");
+	}
+	return usage("unknown option", "");
+}
+
+static int parse(int argc, char **argv, struct gate_options *options)
+{
+	static const struct option longs[] = {
+		{ "mode", 1, NULL, 'm' },
+		{ "jobs", 1, NULL, 'j' },
+		{ "shard", 1, NULL, 'S' },
+		{ "timeout", 1, NULL, 't' },
+		{ "store", 1, NULL, 's' },
+		{ "report", 1, NULL, 'r' },
+		{ "junit", 1, NULL, 'u' },
+		{ "help", 0, NULL, 'h' },
+		{ "allow-truncated", 0, NULL, 'T' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool mode_given = false;
+	int option;
+	*options = (struct gate_options){ .workers = 1, .repeat = 1, .timeout_s = TIMEOUT_S };
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":hj:", longs, NULL)) >= 0) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			exit(0);
+		}
+		int r = set_option(options, option, optarg, &mode_given);
+		if (r != 0)
+			return r;
+	}
+	options->paths = argv + optind;
+	options->paths_count = argc - optind;
+	return check(options, mode_given);
+}
+
+static int cannot_write(const char *what, const char *path, int error)
+{
+	fprintf(stderr, "sworn gate: the %s %s cannot be written: %s; name another file\n", what,
+		path, error_text(error));
+	return GATE_USAGE;
+}
+
+/* Everything that can fail before a trace is touched. */
+static int set_up(struct gate *gate)
+{
+	const struct gate_options *options = &gate->options;
+	int r = gate_select(gate);
+	gate->program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (r == 0 && gate->program < 0)
+		r = -errno;
+	if (r < 0) {
+		fprintf(stderr,
+			"sworn gate: nothing can be set up: %s; free memory and space in TMPDIR\n",
+			error_text(r));
+		return GATE_UNKNOWN;
+	}
+	r = report_open(options->report, &gate->report);
+	if (r == 0)
+		r = gate_report(gate, GATE_UNKNOWN, false);
+	return r < 0 ? cannot_write("report", options->report, r) : 0;
+}
+
+static int run(struct gate *gate)
+{
+	const struct gate_options *options = &gate->options;
+	bool to_stdout = options->report && !strcmp(options->report, "-");
+	FILE *out = to_stdout ? stderr : stdout;
+	enum gate_code code;
+	int r = set_up(gate);
+	if (r != 0)
+		return r;
+	code = (enum gate_code)gate_run(gate);
+	gate_print(out, gate, code);
+	if (gate->count == 0)
+		fputs("sworn gate: no trace was selected; name another TRACE, DIR or --shard\n", stderr);
+	r = gate_github(out, gate, code);
+	if (r < 0)
+		code = gate_worse(code, (enum gate_code)cannot_write(
+						"summary", getenv("GITHUB_STEP_SUMMARY"), r));
+	r = options->junit ? gate_junit(options->junit, gate) : 0;
+	if (r < 0)
+		code = gate_worse(code, (enum gate_code)cannot_write("report", options->junit, r));
+	r = gate_report(gate, code, true);
+	if (r < 0)
+		code = gate_worse(code, (enum gate_code)cannot_write("report", options->report, r));
+	if (fflush(stdout) != 0) {
+		fputs("sworn gate: the output could not be written; check the space there\n", stderr);
+		code = gate_worse(code, GATE_UNKNOWN);
+	}
+	return (int)code;
+}
+
+static int run_verb(int argc, char **argv)
+{
+	static struct gate gate;
+	int r;
+	gate.report.fd = -1;
+	r = parse(argc, argv, &gate.options);
+	if (r == 0)
+		r = run(&gate);
+	gate_release(&gate);
+	return r;
+}
+
+int cmd_gate(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*function)(int argc, char **argv);
+	} verbs[] = {
+		{ "run", run_verb },
+		{ "list", gate_list },
+	};
+	const char *name = argc > 1 ? argv[1] : "";
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		fputs(help, stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(name, verbs[i].name))
+			return verbs[i].function(argc - 1, argv + 1);
+	return *name ? usage("no verb ", name) : usage("run or list has to follow", "");
+}

@@ -1,0 +1,8 @@
+/* The verbs of `sworn gate` that execute nothing: what a trace is for the gate. Dispatched to by cmd_gate.c. */
+#ifndef SWORN_VERIFY_GATE_SHOW_H
+#define SWORN_VERIFY_GATE_SHOW_H
+
+/* TRACE|DIR...: a table of what `run` would select. Returns the exit code. */
+int gate_list(int argc, char **argv);
+
+#endif
