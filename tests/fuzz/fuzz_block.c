@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	const struct trace_info info = { .table_version = 1, .seed = "1", .argv = argv, .directory = "/" };
 	const struct trace_summary summary = { .isolation = "none", .complete = true };
 	const uint8_t id[ARCHIVE_ID_BYTES] = { 1 };
-	const struct archive_end end = { NULL, NULL };
+	const struct archive_end end = { .state = NULL };
 	struct archive archive;
 	int fd;
 
