@@ -52,13 +52,16 @@ struct ambient {
 };
 
 /*
- * Init's whole program, so that it shares no memory with the recorder: names itself, reaps
- * whatever ends (wait4 with __WALL), exits when nothing is left (ECHILD).
+ * Init's whole program, so that it shares no memory with the recorder: names itself, closes descriptor 0 to
+ * let the guest go on, reaps whatever ends (wait4 with __WALL), exits when nothing is left (ECHILD).
  */
 static const uint8_t init_page[CALL_PAGE_BYTES] = {
 	0xb8, 0x9d, 0x00, 0x00, 0x00,		  /* mov eax, prctl */
 	0xbf, 0x0f, 0x00, 0x00, 0x00,		  /* mov edi, PR_SET_NAME */
-	0x48, 0x8d, 0x35, 0x29, 0x00, 0x00, 0x00, /* lea rsi, name */
+	0x48, 0x8d, 0x35, 0x32, 0x00, 0x00, 0x00, /* lea rsi, name */
+	0x0f, 0x05,				  /* syscall */
+	0xb8, 0x03, 0x00, 0x00, 0x00,		  /* mov eax, close */
+	0x31, 0xff,				  /* xor edi, edi */
 	0x0f, 0x05,				  /* syscall */
 	0xb8, 0x3d, 0x00, 0x00, 0x00,		  /* again: mov eax, wait4 */
 	0x48, 0xc7, 0xc7, 0xff, 0xff, 0xff, 0xff, /* mov rdi, -1 */
@@ -207,26 +210,46 @@ static int set_up(const struct ambient *ambient, struct message *message)
 	return 0;
 }
 
+/* The guest sees init as what it is, never half-way: it waits until nobody holds the other end of the pipe. */
+static void await_init(const int ready[2])
+{
+	char nothing;
+
+	close(ready[1]);
+	while (read(ready[0], &nothing, 1) < 0 && errno == EINTR)
+		continue;
+	close(ready[0]);
+}
+
 /* Signals from the terminal cannot end the first process of a pid namespace. */
 static _Noreturn void become_init(const struct ambient *ambient, struct message message)
 {
 	static char *const none[] = { NULL };
 	static char *const argv[] = { (char *)"sworn-init", NULL };
+	const int kept[] = { 0, ambient->init_image };
+	int ready[2];
 	sigset_t all;
 	pid_t guest;
 
+	if (pipe(ready))
+		fail(ambient, -errno);
 	guest = launch_clone(0);
 	if (guest < 0)
 		fail(ambient, guest);
-	if (!guest)
+	if (!guest) {
+		await_init(ready);
 		become_guest(ambient, message);
+	}
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	launch_close_from(0, &ambient->init_image, 1);
+	if (dup2(ready[1], 0) < 0)
+		_exit(SETUP_FAILED);
+	launch_close_from(0, kept, 2);
 	if (chdir("/"))
 		_exit(SETUP_FAILED);
 	syscall(SYS_execveat, ambient->init_image, "", argv, none, AT_EMPTY_PATH);
 	prctl(PR_SET_DUMPABLE, 0);
+	close(0);
 	while (waitpid(-1, NULL, __WALL) > 0 || errno != ECHILD)
 		continue;
 	_exit(0);
