@@ -11,6 +11,7 @@
 #include "../sandbox/random.h"
 #include "../sandbox/register.h"
 #include "../sandbox/tsc.h"
+#include "../traces/array.h"
 #include "../traces/error.h"
 #include "recorder.h"
 #include "view.h"
@@ -56,16 +57,37 @@ static int undo_forced(struct thread *thread, int signal)
 	return blocked || ignored ? record_signal_default(thread, signal) : 0;
 }
 
+/* Room for one more held signal. */
+static bool reserve_held(struct record_thread *own)
+{
+	struct held_signal *held;
+
+	if (own->held_count == HELD_SIGNALS_MAX)
+		return false;
+	held = array_grow(own->held, own->held_count, &own->held_capacity, sizeof(*held));
+	if (held)
+		own->held = held;
+	return held != NULL;
+}
+
 uint8_t *record_hold_first(struct thread *thread, int signal)
 {
 	struct record_thread *own = thread->record;
 
-	if (own->held_count == HELD_SIGNALS_MAX)
+	if (!reserve_held(own))
 		return NULL;
 	memmove(own->held + 1, own->held, own->held_count * sizeof(own->held[0]));
 	own->held[0].signal = signal;
 	own->held_count++;
 	return own->held[0].siginfo;
+}
+
+static uint8_t *hold_last(struct record_thread *own, int signal)
+{
+	if (!reserve_held(own))
+		return NULL;
+	own->held[own->held_count].signal = signal;
+	return own->held[own->held_count++].siginfo;
 }
 
 /* A guest that steps itself gets its SIGTRAP after the instruction, which never ran here. */
@@ -318,25 +340,24 @@ static int die(struct recorder *rec, struct thread *thread, struct event *event)
 }
 
 /* Keeps the signal back. One that is held already merges with it, as it would while pending (signal(7)); then, at the
- * latest, the thread may be spinning until its handler has run. */
-static int hold(struct recorder *rec, struct thread *thread, const struct event *event)
+ * latest, the thread may be spinning until its handler has run. One that was `raised` from there goes back to its place. */
+static int hold(struct recorder *rec, struct thread *thread, const struct event *event, bool raised)
 {
 	struct record_thread *own = thread->record;
 	int signal = signal_number(event->signal.siginfo);
-	struct held_signal *held = &own->held[own->held_count];
 	uint64_t now = schedule_now_ns();
+	uint8_t *siginfo = NULL;
 	bool again = false;
 
 	own->no_event = true;
 	schedule_resume(thread, PTRACE_CONT, 0);
-	for (unsigned int i = 0; i < own->held_count; i++)
+	for (size_t i = 0; i < own->held_count; i++)
 		again = again || own->held[i].signal == signal;
 	if (!again || signal >= FIRST_REALTIME_SIGNAL) {
-		if (own->held_count == HELD_SIGNALS_MAX)
+		siginfo = raised ? record_hold_first(thread, signal) : hold_last(own, signal);
+		if (!siginfo)
 			return SWORN_ELIMIT;
-		held->signal = signal;
-		memcpy(held->siginfo, event->signal.siginfo, SIGINFO_BYTES);
-		own->held_count++;
+		memcpy(siginfo, event->signal.siginfo, SIGINFO_BYTES);
 	}
 	return !again || now < own->next_look_ns || now - own->resumed_ns < HOLD_NS
 		       ? 0
@@ -346,14 +367,14 @@ static int hold(struct recorder *rec, struct thread *thread, const struct event 
 /* The signal came inside computation and nothing says where that is: a handler waits for the next
  * call; death does not wait, and the checkpoint leaves out what is not known. */
 static int take_unplaced(struct recorder *rec, struct thread *thread, struct event *event,
-			 enum signal_effect effect)
+			 enum signal_effect effect, bool raised)
 {
 	struct record_thread *own = thread->record;
 	int signal = signal_number(event->signal.siginfo);
 	int r;
 
 	if (effect == EFFECT_HANDLE)
-		return hold(rec, thread, event);
+		return hold(rec, thread, event, raised);
 	own->uncertain = true;
 	thread->unplaced = true;
 	r = record_checkpoint(rec, thread, CHECKPOINT_EXIT);
@@ -428,6 +449,29 @@ static int take_unframed(struct recorder *rec, struct thread *thread, struct eve
 	return effect == EFFECT_HANDLE ? handle(rec, thread, event) : die(rec, thread, event);
 }
 
+static bool is_raised(const struct thread *thread, int signal)
+{
+	const struct record_thread *own = thread->record;
+
+	return own->held_raised && own->held[0].signal == signal &&
+	       (thread->stand == STAND_BOUNDARY || own->in_call);
+}
+
+/* The stop is that of the held signal that was raised: what it says is what the signal said first. */
+static int take_raised(struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	siginfo_t info;
+
+	memcpy(&info, own->held[0].siginfo, sizeof(info));
+	if (ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info) < 0)
+		return SWORN_EGONE;
+	own->held_raised = false;
+	own->held_count--;
+	memmove(own->held, own->held + 1, own->held_count * sizeof(own->held[0]));
+	return 0;
+}
+
 int record_signal(struct recorder *rec, struct thread *thread, int signal)
 {
 	struct event event = { .kind = EVENT_SIGNAL,
@@ -436,17 +480,13 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 	struct record_thread *own = thread->record;
 	enum signal_effect effect = signal_effect(thread->process->signals, signal);
 	siginfo_t info;
+	bool raised;
 	int r;
 
-	if (own->held_raised && own->held[0].signal == signal &&
-	    (thread->stand == STAND_BOUNDARY || own->in_call)) {
-		memcpy(&info, own->held[0].siginfo, sizeof(info));
-		if (ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &info) < 0)
-			return SWORN_EGONE;
-		own->held_raised = false;
-		own->held_count--;
-		memmove(own->held, own->held + 1, own->held_count * sizeof(own->held[0]));
-	}
+	raised = is_raised(thread, signal);
+	r = raised ? take_raised(thread) : 0;
+	if (r < 0)
+		return r;
 	if (rec->timers && ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info) == 0 &&
 	    info.si_code == SI_TIMER) {
 		timers_delivered(rec, thread, &info);
@@ -482,7 +522,7 @@ int record_signal(struct recorder *rec, struct thread *thread, int signal)
 		return pass_on(thread, signal);
 	} else if (!own->in_call && !record_at_boundary(thread)) {
 		if (!own->counting)
-			return take_unplaced(rec, thread, &event, effect);
+			return take_unplaced(rec, thread, &event, effect, raised);
 		r = cut_here(rec, thread);
 		if (r < 0)
 			return r;

@@ -43,6 +43,7 @@ void record_thread_release(struct thread *thread)
 	record_thread_forget(thread);
 	capture_release(&own->capture);
 	free(own->robust_words);
+	free(own->held);
 	free(own);
 	thread->record = NULL;
 }
@@ -154,8 +155,11 @@ int recorder_take(struct recorder *rec, struct thread *thread, int status)
 {
 	uint64_t events = writer_events(rec->writer);
 	uint32_t number = thread->number;
-	int r = take_stop(rec, thread, status);
+	int r;
 
+	/* Who looked at it since its last event may have met this stop: it says for itself whether it is one. */
+	thread->record->no_event = false;
+	r = take_stop(rec, thread, status);
 	/* Of a stop without an event, such as that of a signal which is held, replay knows nothing. */
 	if (r >= 0) {
 		thread = guest_by_number(&rec->guests, number);

@@ -40,7 +40,7 @@ struct robust_word {
 };
 
 /* A signal that came where no event can stand; delivered at the next boundary. */
-#define HELD_SIGNALS_MAX 64
+#define HELD_SIGNALS_MAX 65536 /* more than a user may have pending, as kernels are set */
 struct held_signal {
 	int signal;
 	uint8_t siginfo[SIGINFO_BYTES];
@@ -87,8 +87,8 @@ struct record_thread {
 	bool cut;      /* its turn was cut at `position` */
 	struct position position;
 	struct capture capture;
-	struct held_signal held[HELD_SIGNALS_MAX]; /* in order of arrival */
-	unsigned int held_count;
+	struct held_signal *held; /* in order of arrival; owned */
+	size_t held_count, held_capacity;
 	int unframed; /* the kernel could not write or read this signal's frame: a SIGSEGV of its own follows */
 	bool unframed_sync;	   /* that signal came from an instruction */
 	bool held_raised;	   /* the first of them was raised again and comes back as a stop */
