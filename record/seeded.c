@@ -21,6 +21,7 @@
 #define CHAOS_DEMOTION 8U /* one turn in so many ends with a lower priority */
 #define YIELDS_BEFORE_NAP 50U
 #define NAP_NS 50000L
+#define SPIN_SLICE_NS 10000000ULL /* of virtual time, to a spin that others wait for */
 #define UNINTERRUPTED_NS 3000000000ULL
 #define GRACE_NAPS \
 	4000U /* with nothing left that could wake anybody: what the kernel still does in the background */
@@ -287,10 +288,13 @@ static int wait_grace(struct recorder *rec)
 
 int seeded_end_spin(struct recorder *rec, const struct thread *thread)
 {
-	uint64_t deadline = timers_next(rec);
+	uint64_t deadline = timers_next(rec), slice_end = rec->clock_ns + SPIN_SLICE_NS;
 
-	if (schedule_others_ready(rec, thread) || deadline == UINT64_MAX)
+	if (deadline == UINT64_MAX)
 		return 0;
+	/* They may be spinning, too, all of them for what somebody does whose time has not come. */
+	if (schedule_others_ready(rec, thread) && slice_end < deadline)
+		deadline = slice_end;
 	if (deadline > rec->clock_ns)
 		rec->clock_ns = deadline;
 	return timers_expire(rec);
