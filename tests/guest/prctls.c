@@ -7,6 +7,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#define SET_MEMORY_MERGE 67
+#define GET_MEMORY_MERGE 68
+
 static void *name_of_thread(void *argument)
 {
 	char seen[16];
@@ -67,6 +70,11 @@ static void switches(void)
 	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 	expect(prctl(PR_GET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, 0, 0, 0) >= 0 ||
 	       errno == ENODEV || errno == EINVAL);
+	value = prctl(GET_MEMORY_MERGE, 0, 0, 0, 0);
+	if (value >= 0)
+		expect(prctl(SET_MEMORY_MERGE, 1, 0, 0, 0) == 0 &&
+		       prctl(GET_MEMORY_MERGE, 0, 0, 0, 0) == 1 &&
+		       prctl(SET_MEMORY_MERGE, value, 0, 0, 0) == 0);
 	expect(prctl(PR_GET_UNALIGN, &value) == -1 && errno == EINVAL);
 	expect(prctl(12345678) == -1 && errno == EINVAL);
 	say("switches work\n");
