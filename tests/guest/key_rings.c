@@ -58,14 +58,16 @@ static void ends(long session)
 
 static void asked(long session)
 {
-	unsigned char able[8] = { 0 };
+	unsigned char able[64];
 	char label[256] = "";
 	long old = control(KEYCTL_SET_REQKEY_KEYRING, KEY_REQKEY_DEFL_SESSION_KEYRING, 0, 0, 0), n;
 
 	expect(old >= 0 &&
 	       control(KEYCTL_SET_REQKEY_KEYRING, old, 0, 0, 0) == KEY_REQKEY_DEFL_SESSION_KEYRING);
+	memset(able, 0xff, sizeof(able));
 	n = control(KEYCTL_CAPABILITIES, (long)able, sizeof(able), 0, 0);
 	expect(n > 0 && (able[0] & KEYCTL_CAPS0_CAPABILITIES));
+	say("cleared behind: %d\n", able[sizeof(able) - 1] == 0); /* all that was offered */
 	n = control(KEYCTL_GET_SECURITY, session, (long)label, sizeof(label), 0);
 	say("label: %d\n", n > 0 || errno == EOPNOTSUPP);
 	n = control(KEYCTL_GET_PERSISTENT, -1, session, 0, 0);
