@@ -161,6 +161,8 @@ int record_text_protected(struct recorder *rec, struct thread *thread)
 	uint64_t start = thread->call.args[0], end = (start + thread->call.args[1] + 4095) & ~4095ULL;
 	int r = 0;
 
+	if (start % 4096 != 0)
+		return 0; /* refused, and nothing changed; others that are refused may have changed what comes first */
 	for (size_t i = 0; r == 0 && i < table->count; i++) {
 		struct mapping part = table->entries[i];
 
