@@ -252,6 +252,29 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	return SWORN_ENEEDSPMU;
 }
 
+/* A signal is pending that the thread does not block: it is delivered as soon as the thread runs. */
+static bool awaits_signal(const struct thread *thread)
+{
+	static const uint32_t queues[] = { 0, PTRACE_PEEKSIGINFO_SHARED };
+	siginfo_t pending[8];
+
+	for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		struct __ptrace_peeksiginfo_args args = { .flags = queues[i],
+							  .nr = sizeof(pending) / sizeof(pending[0]) };
+		long count;
+
+		do {
+			count = ptrace(PTRACE_PEEKSIGINFO, thread->tid, &args, pending);
+			for (long k = 0; k < count; k++) {
+				if (!(thread->mask & signal_bit(pending[k].si_signo)))
+					return true;
+			}
+			args.off += count > 0 ? (uint64_t)count : 0;
+		} while (count == (long)args.nr);
+	}
+	return false;
+}
+
 /* Without a counter: the thread computes on while others wait, or a signal is held back for it. When it spins the turn
  * can end; when it goes on without a call for too long, nothing but a counter could help. */
 int preempt_look(struct recorder *rec, struct thread *thread)
@@ -284,6 +307,12 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 	}
 	if (!shared && !record_holds(own)) {
 		float_away(rec, thread);
+		return 0;
+	}
+	/* It may not have got the processor since its last event, where the signal has its place; steps would lead past that. */
+	if (awaits_signal(thread)) {
+		own->no_event = true;
+		schedule_resume(thread, PTRACE_CONT, 0);
 		return 0;
 	}
 	return preempt_here(rec, thread);
