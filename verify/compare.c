@@ -158,16 +158,29 @@ static void leave_parts(struct compare *compare)
 		compare->found->difference = behind;
 }
 
-/* What a trace says it took for granted about the subject's path. */
+/* What an assumption speaks of when the difference comes from there and has no path. */
+static const char *assumed_word(enum origin origin)
+{
+	switch ((int)origin) {
+	case ORIGIN_LAYOUT: return "address space layout";
+	case ORIGIN_ORDER: return "a turn ended";
+	case ORIGIN_CPU:
+	case ORIGIN_UNRECORDED: return "CPUID";
+	default: return NULL;
+	}
+}
+
+/* What a trace says it took for granted about the subject's path, or about where the difference came from. */
 static void find_assumption(struct compare *compare)
 {
 	struct comparison *found = compare->found;
-	const char *path = strchr(found->subject, '/');
-	for (int side = 0; side < 2 && path; side++) {
+	const char *path = strchr(found->subject, '/'),
+		   *word = path ? path : assumed_word(found->origin);
+	for (int side = 0; side < 2 && word; side++) {
 		const struct trace_summary *summary = reader_summary(compare->readers[side]);
 		for (const char *const *text = summary ? summary->assumptions : NULL; text && *text;
 		     text++)
-			if (strstr(*text, path))
+			if (strstr(*text, word))
 				snprintf(found->assumption, sizeof(found->assumption), "%s", *text);
 	}
 }
