@@ -311,6 +311,8 @@ static int open_trace(struct run *run)
 
 	if (run->options.jobs > 1 && !(run->groups = groups_new()))
 		r = -ENOMEM;
+	if (r < 0)
+		reader_reason(run->fd, outcome->trace.reason);
 	if (run->report.fd >= 0)
 		report_digest(run->fd, outcome->file_digest, &bytes);
 	if (r == 0 && run->source_fd >= 0)

@@ -161,6 +161,8 @@ static enum verify_code check(struct input *input, bool repair)
 		return VERIFY_UNKNOWN;
 	}
 	result->error = reader_open(input->fd, input->blobs_fd, &input->reader);
+	if (result->error < 0)
+		reader_reason(input->fd, result->report.reason);
 	if (result->error == 0) {
 		result->info = reader_info(input->reader);
 		result->error = reader_check(input->reader, &result->report, note, input);

@@ -72,7 +72,9 @@ static int read_header(struct cursor *cursor)
 	if (r == SWORN_EVERSION)
 		return cursor_fail(cursor, r, "the header has a version or field of a newer format");
 	if (r < 0)
-		return cursor_fail(cursor, r, "the header does not match its own hash");
+		return cursor_fail(cursor, r,
+				   r == SWORN_EINTEGRITY ? "the header does not match its own hash"
+							 : "the header is malformed");
 	chain_begin(&cursor->chain, frame.bytes, frame.length);
 	pass(cursor, &frame);
 	return 0;
@@ -211,7 +213,9 @@ static int read_seal(struct cursor *cursor)
 	if (r == 0)
 		r = seal_id(frame.content, frame.content_length, cursor->seal_id);
 	if (r < 0)
-		return cursor_fail(cursor, r, "the seal does not match its own hash");
+		return cursor_fail(cursor, r,
+				   r == SWORN_EINTEGRITY ? "the seal does not match its own hash"
+							 : "the seal is malformed");
 	const char *fault = manifest_fault(cursor);
 	if (fault)
 		return cursor_fail(cursor, SWORN_EINTEGRITY, fault);

@@ -1,6 +1,7 @@
 #include "reader.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,6 +51,22 @@ int reader_open(int fd, int blobs_fd, struct reader **ret)
 	}
 	*ret = reader;
 	return 0;
+}
+
+void reader_reason(int fd, char ret_reason[READER_REASON_BYTES])
+{
+	struct info info = { .text = NULL };
+	struct cursor cursor;
+	int r = cursor_open(&cursor, fd);
+	const char *text = cursor.reason;
+	if (r == 0) {
+		r = info_decode(cursor.frame.content, cursor.frame.content_length, &info);
+		text = r == 0 || r == SWORN_EVERSION ? "the trace is of a newer call table"
+						     : "the INFO is malformed";
+	}
+	snprintf(ret_reason, READER_REASON_BYTES, "%s", text);
+	info_release(&info);
+	cursor_release(&cursor);
 }
 
 void reader_blob_source(struct reader *reader, blob_source *source, void *context)

@@ -9,6 +9,8 @@
 #include "event.h"
 #include "writer.h" /* trace_info, trace_summary */
 
+#define READER_REASON_BYTES 256 /* printable text */
+
 struct reader;
 struct check; /* stream.h */
 
@@ -34,6 +36,8 @@ struct trace_report {
  */
 int reader_open(int fd, int blobs_fd, struct reader **ret);
 void reader_close(struct reader *reader); /* NULL allowed */
+/* Of a file that reader_open() refuses: what and where, as in a report. */
+void reader_reason(int fd, char ret_reason[READER_REASON_BYTES]);
 
 /* Gives an open descriptor of the stored blob with this SHA-256, for the reader to close; SWORN_EBLOB when there is
  * none, or -errno. */

@@ -164,7 +164,7 @@ int header_decode(const uint8_t *bytes, size_t length, struct header *ret_header
 	    (r = take_keyed_uint(&in, 0, UINT64_MAX, &version)) < 0)
 		return r;
 	if (version != HEADER_VERSION)
-		return SWORN_EVERSION;
+		return version < HEADER_VERSION ? SWORN_EFORMAT : SWORN_EVERSION;
 	if (pairs != 9)
 		return SWORN_EFORMAT;
 	if ((r = take_keyed_bytes(&in, 1, header.archive, ARCHIVE_ID_BYTES)) < 0 ||

@@ -87,6 +87,8 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 	struct listing listing = { result, options->list };
 	uint64_t bytes;
 	result->error = reader_open(trace_fd, blobs_fd, &reader);
+	if (result->error < 0)
+		reader_reason(trace_fd, result->report.reason);
 	if (result->error == 0) {
 		result->info = reader_info(reader);
 		result->error = reader_check(reader, &result->report, note_event, &listing);
