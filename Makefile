@@ -4,6 +4,8 @@ BUILD := build/release
 JOBS := $(shell nproc)
 FUZZ_SECONDS ?= 60
 MUTATIONS ?= 5000
+TAMPERINGS ?= 20000
+ARCHIVES ?= 1000
 SOAK_SECONDS ?= 600
 RACES_SEEDS ?= 300
 RACES_RUNS ?= 20
@@ -12,17 +14,23 @@ RACES_RUNS ?= 20
 DEPS := gcc libc6-dev make cmake pkg-config zstd python3 \
 	libseccomp-dev libsodium-dev libssl-dev libzstd-dev libxxhash-dev libcbor-dev libzydis-dev \
 	libdw-dev libcmocka-dev
-# Needed besides by check and fuzz, and by cover:
+# Needed besides by check and fuzz, and by tamper: all
+	@SWORN=$(CURDIR)/build/release/sworn GUESTS=$(CURDIR)/build/release/guest TAMPERINGS=$(TAMPERINGS) \
+		bash tests/run_one.sh tamper bash $(CURDIR)/tests/e2e/test_tamper.sh
+	@SWORN=$(CURDIR)/build/release/sworn GUESTS=$(CURDIR)/build/release/guest ARCHIVES=$(ARCHIVES) \
+		bash tests/run_one.sh verifier bash $(CURDIR)/tests/e2e/test_verifier.sh
+
+cover:
 DEPS_CHECK := clang clang-format libclang-rt-14-dev shellcheck
 DEPS_COVER := gcovr
 
 # CMake starts makes of its own, which are no part of this one.
 CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 
-C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
+C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify share tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
-.PHONY: all build deps deps-compat demo test check compat format bench soak races fuzz mutate cover clean help
+.PHONY: all build deps deps-compat demo test check compat format bench soak races fuzz mutate tamper cover clean help
 
 all: build
 
@@ -116,5 +124,6 @@ help:
 	@echo 'make races    races: RACES_SEEDS=300 seeds RACES_RUNS=20 times each, the same every time'
 	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'
 	@echo 'make mutate   MUTATIONS=5000 damaged traces against the build with sanitizers'
+	@echo 'make tamper   TAMPERINGS=20000 changed archives, and ARCHIVES=1000 that a second verifier judges too'
 	@echo 'make cover    line coverage of all tests'
 	@echo 'make clean    remove build/'

@@ -262,7 +262,7 @@ static const char *cpu_word(const char *text, size_t length)
 }
 
 /* Each word at most once, "pmu" first. */
-static int take_requires(struct cbor_in *in, struct trace_summary *summary)
+static int take_requires(struct cbor_in *in, struct trace_summary *summary, bool *ret_newer)
 {
 	uint64_t count;
 	const char *text;
@@ -278,7 +278,7 @@ static int take_requires(struct cbor_in *in, struct trace_summary *summary)
 			continue;
 		}
 		if (summary->requires_cpu || !(summary->requires_cpu = cpu_word(text, length)))
-			return SWORN_EVERSION;
+			*ret_newer = true;
 	}
 	return 0;
 }
@@ -307,8 +307,9 @@ static int decode_summary(struct cbor_in *in, struct summary *summary)
 	struct trace_summary *t = &summary->summary;
 	const char **assumptions = summary->lists;
 	size_t count;
+	bool newer = false;
 	int r = cbor_expect_map(in, 4);
-	if (r < 0 || (r = take_requires(in, t)) < 0 ||
+	if (r < 0 || (r = take_requires(in, t, &newer)) < 0 ||
 	    (r = take_list(in, 1, &copier, assumptions, &count)) < 0)
 		return r;
 	const char **exclusions = assumptions + count + 1;
@@ -317,7 +318,10 @@ static int decode_summary(struct cbor_in *in, struct summary *summary)
 		return r;
 	t->assumptions = assumptions;
 	t->exclusions = exclusions;
-	return in->length ? SWORN_EFORMAT : 0;
+	if (in->length)
+		return SWORN_EFORMAT;
+	/* Only what is right in everything else can be told to be newer. */
+	return newer ? SWORN_EVERSION : 0;
 }
 
 int summary_decode(const uint8_t *bytes, size_t length, struct summary *ret_summary)
