@@ -25,12 +25,15 @@ static const char help[] =
 	"  -o FILE                   self-contained trace; default: the store, as its latest\n"
 	"  --store DIR               the store (default: $XDG_DATA_HOME/sworn/store)\n"
 	"  --seed N|TEXT             where random bytes come from (default: 256 random bits, kept in the trace)\n"
-	"  --schedule observed|seeded  threads take turns as it happens (default), or by the seed alone\n"
-	"  --clock real|virtual      record the clock (default when observed), or answer from a virtual one\n"
-	"  --chaos                   with seeded: turns that a fair order would rarely give, to find races\n"
+	"  --schedule seeded|observed  threads take turns by the seed alone (default), or as it happens (default with\n"
+	"                            --allow net, --clock real or --preempt pmu)\n"
+	"  --clock virtual|real      answer from a virtual clock (default when seeded), on which sleeps take no time,\n"
+	"                            or record the host's (default when observed)\n"
+	"  --chaos                   seeded turns that a fair order would rarely give, to find races\n"
 	"  --epoch T                 the virtual clock's start: Unix seconds (default 1893456000)\n"
 	"  --cpu host|x86-64-v2|x86-64-v3|x86-64-v4  the processor that programs see (default: the host's when\n"
-	"                            observed, x86-64-v3 when seeded)\n"
+	"                            observed; x86-64-v3 when seeded, or what the host has of it); programs that\n"
+	"                            translate machine code, as valgrind and qemu-user do, need host\n"
 	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
 	"  --workdir-as DIR          show the working directory as DIR (/work), and set HOME, PWD and USER to match,\n"
 	"                            LANG to C.UTF-8, TZ to UTC\n"
@@ -63,8 +66,8 @@ static int parse_long(int option, const char *value, struct record_options *ret)
 		ret->clock = value;
 		return strcmp(value, "virtual") && strcmp(value, "real") ? -EINVAL : 0;
 	case 'U':
-		ret->schedule_seeded = strcmp(value, "seeded") == 0;
-		return ret->schedule_seeded || strcmp(value, "observed") == 0 ? 0 : -EINVAL;
+		ret->schedule = value;
+		return strcmp(value, "seeded") && strcmp(value, "observed") ? -EINVAL : 0;
 	case 'E':
 		seconds = strtoull(value, &end, 10);
 		ret->epoch_ns = seconds * 1000000000ULL;
@@ -103,6 +106,36 @@ int options_problem(const char *problem, const char *detail)
 	fprintf(stderr, "sworn record: %s%s; `sworn record --help` lists the options\n", problem,
 		detail);
 	return RECORD_USAGE;
+}
+
+/*
+ * Seeded, unless something is asked for that only an observed recording makes sense of: what comes over the network and by the
+ * host's clock comes at its own time, and the counter ends turns at points that no seed chose.
+ */
+static int choose_defaults(struct record_options *options)
+{
+	static const char *const levels[] = { CPU_SEEDED, "x86-64-v2" };
+	bool pmu = strcmp(options->preempt, "pmu") == 0;
+	bool real = options->clock && strcmp(options->clock, "real") == 0;
+
+	if (options->schedule)
+		options->schedule_seeded = strcmp(options->schedule, "seeded") == 0;
+	else
+		options->schedule_seeded = options->chaos || !(options->allow_network || real || pmu);
+	if (options->chaos && !options->schedule_seeded)
+		return options_problem("--chaos needs --schedule seeded", "");
+	if (pmu && options->schedule_seeded)
+		return options_problem("--preempt pmu needs --schedule observed", "");
+	options->clock_virtual = options->clock ? !real : options->schedule_seeded;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]) && options->schedule_seeded &&
+			   !options->cpu_name && !options->cpu;
+	     i++) {
+		const struct cpu_model *model = cpu_model_find(levels[i]);
+
+		if (model && !cpu_model_missing(model))
+			options->cpu = model;
+	}
+	return 0;
 }
 
 int options_parse(int argc, char **argv, struct record_options *ret)
@@ -145,12 +178,8 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 			break;
 		}
 	}
-	if (ret->chaos && !ret->schedule_seeded)
-		return options_problem("--chaos needs --schedule seeded", "");
-	ret->clock_virtual = ret->clock ? strcmp(ret->clock, "virtual") == 0 : ret->schedule_seeded;
-	if (!ret->cpu_name && ret->schedule_seeded)
-		ret->cpu = cpu_model_find(CPU_SEEDED);
 	ret->command = argv + optind;
-	return *ret->command ? 0
-			     : options_problem("no command given; try: sworn record -- COMMAND", "");
+	if (!*ret->command)
+		return options_problem("no command given; try: sworn record -- COMMAND", "");
+	return choose_defaults(ret);
 }

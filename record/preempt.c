@@ -14,8 +14,8 @@
 
 #define SPIN_PATIENCE_NS 10000000000ULL
 /* Before a seeded turn is cut where it happens to be: in a loop, and in what wanders through much code. */
-#define SEEDED_PATIENCE_NS 8000000000ULL
-#define WORK_PATIENCE_NS 30000000000ULL
+#define SEEDED_PATIENCE_NS 3000000000ULL
+#define WORK_PATIENCE_NS 10000000000ULL
 #define SPIN_CODE_BYTES 1024
 
 /* Something other than this thread's own calls may make another thread that shares its memory runnable, or
@@ -198,15 +198,30 @@ static bool wanders(const struct record_thread *own)
 	return own->highest_ip > own->lowest_ip && own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES;
 }
 
-/* A seeded turn ends at calls and in spins. Where nothing else gets the guest on, a cut is better than none, and the trace says so. */
-static bool may_cut(struct recorder *rec, const struct thread *thread)
+/* A seeded turn ends at calls and in spins. Where nothing else gets the guest on, a cut is better than none, and the trace says so. 1
+ * when it may be cut, 0 when not yet, 2 when what comes next on the virtual clock has come instead, negative on failure. */
+static int may_cut(struct recorder *rec, const struct thread *thread)
 {
+	struct record_thread *own = thread->record;
+	uint64_t now = schedule_now_ns();
+	int r;
+
 	if (!rec->seeded)
-		return true;
-	if (computed_ns(thread) < (wanders(thread->record) ? WORK_PATIENCE_NS : SEEDED_PATIENCE_NS))
-		return false;
+		return 1;
+	if (computed_ns(thread) < (wanders(own) ? WORK_PATIENCE_NS : SEEDED_PATIENCE_NS))
+		return 0;
 	rec->timed_cuts = true;
-	return seeded_end_spin(rec, thread) == 0;
+	if (record_holds(own) || schedule_others_ready(rec, thread) || timers_next(rec) == UINT64_MAX)
+		return 1;
+	r = seeded_end_spin(rec, thread);
+	own->next_look_ns = now + (now - own->resumed_ns) / 16;
+	return r < 0 ? r : 2;
+}
+
+static bool can_float(const struct recorder *rec, const struct thread *thread)
+{
+	return rec->current == thread && schedule_others_ready(rec, thread) &&
+	       !keeps_others_waiting(rec, thread);
 }
 
 int preempt_here(struct recorder *rec, struct thread *thread)
@@ -231,7 +246,14 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 		r = cut_here(rec, thread);
 		return r == 0 && rec->seeded ? seeded_end_spin(rec, thread) : r;
 	}
-	if ((!rec->current || rec->current == thread) && may_cut(rec, thread)) {
+	r = !rec->current || rec->current == thread ? may_cut(rec, thread) : 0;
+	if (r < 0 || r == 2)
+		return r < 0 ? r : 0;
+	if (r == 1 && rec->seeded && can_float(rec, thread)) {
+		float_away(rec, thread);
+		return 0;
+	}
+	if (r == 1) {
 		r = cut_by_state(rec, thread);
 		if (r != 2)
 			return r < 0 ? r : 0;
@@ -243,8 +265,7 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 	/* Looking costs: the longer it computes, the less often. */
 	own->next_look_ns = schedule_now_ns() + (schedule_now_ns() - own->resumed_ns) / 2;
 	if (wanders(own) || computed_ns(thread) < SPIN_PATIENCE_NS) {
-		if (!rec->seeded && rec->current == thread && schedule_others_ready(rec, thread) &&
-		    !keeps_others_waiting(rec, thread))
+		if (!rec->seeded && can_float(rec, thread))
 			float_away(rec, thread);
 		return 0;
 	}

@@ -348,8 +348,6 @@ static const char **record_argv(const struct twin *twin, const struct run *run)
 		return NULL;
 	argv[n++] = "sworn";
 	argv[n++] = "record";
-	argv[n++] = "--schedule";
-	argv[n++] = "seeded";
 	argv[n++] = "--seed";
 	argv[n++] = twin->seed;
 	for (const char **option = options->record; *option; option++)

@@ -234,7 +234,7 @@ leave_rows()
 # run_group GROUP: checks the guest programs of a group of guests.txt
 run_group()
 {
-	local group name needs arguments listed
+	local group name needs arguments listed options
 
 	listed=$(awk '!/^#/ { print $2 }' "$E2E/guests.txt" | sort | tr '\n' ' ')
 	names=$(find "$GUESTS" -maxdepth 1 -type f -perm -u+x -printf '%f\n' | sort | tr '\n' ' ')
@@ -243,12 +243,13 @@ run_group()
 	while read -r group name needs arguments; do
 		[ "$group" = "$1" ] || continue
 		eval "set -- $1 $arguments"
+		options=()
+		[[ $needs != *pmu* ]] || options+=(--pmu)
+		[[ $needs != *observed* ]] || options+=(--record --schedule --record observed)
 		if [ "$needs" = root ] && [ "$(id -u)" -ne 0 ]; then
 			skip "$name" "needs root"
-		elif [ "$needs" = pmu ]; then
-			check_program "$name" --pmu -- "$GUESTS/$name" "${@:2}"
 		else
-			check_program "$name" -- "$GUESTS/$name" "${@:2}"
+			check_program "$name" ${options[@]+"${options[@]}"} -- "$GUESTS/$name" "${@:2}"
 		fi
 	done < "$E2E/guests.txt"
 	leave_rows "$1"

@@ -54,8 +54,8 @@ same()
 }
 
 arguments=(areas)
-both each written_pages --checkpoint-interval 1
-both some written_pages --checkpoint-interval 13
+both each written_pages --schedule observed --checkpoint-interval 1
+both some written_pages --schedule observed --checkpoint-interval 13
 arguments=()
 both seeded written_pages --schedule seeded --seed 1 --checkpoint-interval 1
 same seeded written_pages 100 checkpoint

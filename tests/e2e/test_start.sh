@@ -100,7 +100,7 @@ elif have set_user_id setpriv && cp "$SWORN" "$WORK/sworn" && cp "$(command -v i
 	mkdir -m 777 "$WORK/open"
 	user=(setpriv --reuid=12345 --regid=12345 --clear-groups env -u XDG_DATA_HOME "HOME=$WORK/open")
 	status=0
-	"${user[@]}" timeout -s KILL 60 "$WORK/sworn" record -o "$WORK/open/id.sworn" -- "$WORK/id" -u \
+	"${user[@]}" timeout -s KILL 60 "$WORK/sworn" record --schedule observed -o "$WORK/open/id.sworn" -- "$WORK/id" -u \
 		> "$LOG/id.out" 2> "$LOG/id.err" < /dev/null || status=$?
 	native=$("${user[@]}" "$WORK/id" -u)
 	if [ "$native" -ne 0 ]; then

@@ -8,7 +8,7 @@
 # needs_of PROGRAM: the options that guests.txt says it needs
 needs_of()
 {
-	awk -v name="$1" '!/^#/ && $2 == name && $3 == "pmu" { print "--pmu" }' "$E2E/guests.txt"
+	awk -v name="$1" '!/^#/ && $2 == name { if ($3 ~ /pmu/) print "--pmu"; if ($3 ~ /observed/) print "--record --schedule --record observed" }' "$E2E/guests.txt"
 }
 
 for without in pmu userns uffd personality landlock cgroup pmu,userns,uffd,personality,landlock,cgroup; do
