@@ -62,6 +62,8 @@ static const struct question {
 	{ "env", audit_env, 0, 1, true, "env [NAME]", "environments of the programs" },
 	{ "timeline", audit_timeline, 0, 0, true, "timeline", "what mattered, in order" },
 	{ "stats", audit_stats, 0, 0, false, "stats", "calls by number and bytes" },
+	{ "events", audit_events, 0, 0, false, "events", "every call as text, in the way of strace" },
+	{ "show", audit_show, 1, 64, false, "show EVENT...", "all of an event, its bytes in hexadecimal" },
 	{ "cat", audit_cat, 1, 1, false, "cat fd:PID:FD|file:PATH[:read|:write]",
 	  "the bytes that went through" },
 	{ "grep", audit_grep, 1, 1, false, "grep TEXT", "calls whose bytes hold TEXT" },
