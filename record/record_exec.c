@@ -315,6 +315,8 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 	struct process *process = thread->process;
 	bool first = process->space->table.count == 0;
 	struct event event = record_call_event(thread, EVENT_EXEC);
+	struct unit *former = process->unit;
+	struct registers before = thread->registers;
 	struct memory_left left;
 	struct rlimit limit;
 	char link[64];
@@ -346,6 +348,12 @@ int record_exec(struct recorder *rec, struct thread *thread, unsigned long forme
 		r = vector_mark(thread->tid);
 	if (r == 0)
 		r = vector_get(thread->tid, vector, &event.vector_length);
+	if (r == SWORN_EGONE && !first) {
+		thread->registers = before;
+		guest_exec_lost(&rec->guests, process, former);
+		process->checkpointed = true; /* before the exec; what there is now nobody knows */
+		thread->record->in_call = true;
+	}
 	if (r < 0)
 		return r;
 	snprintf(link, sizeof(link), "/proc/%d/exe", thread->tid);

@@ -12,6 +12,7 @@
 
 #include "../sandbox/descriptor.h"
 #include "../sandbox/domain.h"
+#include "program.h"
 #include "recorder.h"
 
 #ifndef MAP_DROPPABLE
@@ -104,7 +105,16 @@ static bool is_unseen_clone(const struct call *call)
 	return call->nr == SYS_clone3 && (call->clone.flags & CLONE_UNTRACED);
 }
 
-const char *refusal_find(const struct recorder *rec, const struct thread *thread, int *ret_error)
+/* The command itself is looked at before it is started. */
+static bool runs_narrow_program(struct thread *thread)
+{
+	const struct call *call = &thread->call;
+
+	return (call->nr == SYS_execve || call->nr == SYS_execveat) &&
+	       thread->process->space->table.count > 0 && program_is_narrow(thread);
+}
+
+const char *refusal_find(const struct recorder *rec, struct thread *thread, int *ret_error)
 {
 	if (is_outside_socket(rec, &thread->call)) {
 		*ret_error = EAFNOSUPPORT;
@@ -133,6 +143,10 @@ const char *refusal_find(const struct recorder *rec, const struct thread *thread
 	if (is_droppable(&thread->call)) {
 		*ret_error = EINVAL;
 		return "the kernel would drop its pages at any time; private memory does";
+	}
+	if (runs_narrow_program(thread)) {
+		*ret_error = ENOEXEC;
+		return "code of 32 bits is not recorded";
 	}
 	if (is_unseen_clone(&thread->call)) {
 		*ret_error = EINVAL;

@@ -7,6 +7,6 @@ struct thread;
 
 /* Why the call of `thread`, which stands at its entry, is refused although its row does not say so: the reason, static, and
  * in *ret_error a positive errno for the guest. NULL, and *ret_error untouched, when it may run. */
-const char *refusal_find(const struct recorder *rec, const struct thread *thread, int *ret_error);
+const char *refusal_find(const struct recorder *rec, struct thread *thread, int *ret_error);
 
 #endif

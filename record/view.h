@@ -134,6 +134,9 @@ struct view_path {
 int view_path_read(struct thread *thread, int directory, uint64_t address, struct view_path *ret);
 /* The directory that the last name is in. */
 void view_path_parent(struct view_path *path);
+/* Opens what the path names for its name and status alone: a descriptor of the caller's, or -errno. Whoever serves the file
+ * system is asked. */
+int view_path_open(const struct thread *thread, const struct view_path *path);
 /*
  * stat(2) of what the guest means by the path, an empty one being the directory itself. What leads through the
  * guest's own /proc/self is not found. 0 or -errno.

@@ -93,7 +93,7 @@ int view_fd_status(const struct thread *thread, int fd, struct stat *ret)
 }
 
 /* Opens it for its name and status alone. The descriptor or -errno. */
-static int open_path(struct view *view, const struct thread *thread, const struct view_path *path)
+static int open_path(const struct thread *thread, const struct view_path *path, bool cached)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	char full[2 * PATH_BYTES_MAX + 1] = "", name[64];
@@ -108,7 +108,7 @@ static int open_path(struct view *view, const struct thread *thread, const struc
 	used = strlen(full);
 	snprintf(full + used, sizeof(full) - used, "%s%s", path->text[0] ? "/" : "", path->text);
 	/* What the call itself has looked up is at hand; more could be asked of a guest. */
-	if (view->mounts_changed)
+	if (cached)
 		how.resolve |= RESOLVE_CACHED;
 	if (!path->follow)
 		how.flags |= O_NOFOLLOW;
@@ -123,10 +123,15 @@ static int open_path(struct view *view, const struct thread *thread, const struc
 	return fd;
 }
 
+int view_path_open(const struct thread *thread, const struct view_path *path)
+{
+	return open_path(thread, path, false);
+}
+
 int view_path_status(struct view *view, const struct thread *thread, const struct view_path *path,
 		     struct stat *ret)
 {
-	int fd = open_path(view, thread, path), r;
+	int fd = open_path(thread, path, view->mounts_changed), r;
 
 	if (fd < 0)
 		return fd;
@@ -138,7 +143,7 @@ int view_path_status(struct view *view, const struct thread *thread, const struc
 bool view_path_is_below(struct view *view, const struct thread *thread,
 			const struct view_path *path, const char *directory)
 {
-	int fd = open_path(view, thread, path);
+	int fd = open_path(thread, path, view->mounts_changed);
 	size_t length = strlen(directory);
 	char name[PATH_BYTES_MAX] = "";
 	bool known = fd >= 0 && view_path_of(thread, fd, name) == 0;

@@ -266,6 +266,22 @@ int guest_exec(struct guests *guests, struct thread *thread)
 	return 0;
 }
 
+void guest_exec_lost(struct guests *guests, struct process *process, struct unit *former)
+{
+	struct unit *unit = process->unit, **link = &guests->units;
+
+	while (*link != unit)
+		link = &(*link)->next;
+	*link = NULL; /* a new one is the last */
+	guests->units_last = NULL;
+	for (struct unit *u = guests->units; u; u = u->next)
+		guests->units_last = u;
+	guests->units_count--;
+	process->unit = former;
+	former->processes++;
+	free(unit);
+}
+
 void guests_release(struct guests *guests)
 {
 	while (guests->first)

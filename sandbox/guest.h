@@ -151,6 +151,9 @@ struct guests {
 
 void guests_release(struct guests *guests);
 
+/* Recorder: the process was killed in exec, before its new image was an event. It ends in the unit it was of. */
+void guest_exec_lost(struct guests *guests, struct process *process, struct unit *former);
+
 /* A new process with a first thread, in a new unit. NULL on lack of memory. */
 struct thread *guest_first(struct guests *guests, pid_t tid, uint32_t guest_pid);
 
