@@ -1,6 +1,7 @@
 /*
  * Preloaded into sworn by the fault tests: one call of a function of libc fails. FAULT=FUNCTION:NUMBER:ERROR
- * names which (`malloc:17:12` fails the 17th; an error of 0 on a write or read moves half the bytes);
+ * names which (`malloc:17:12` fails the 17th; an error of 0 on a write or read moves half the bytes; one of -9 kills
+ * the process before the call);
  * FAULT_SLOW=MILLISECONDS: every write(2), which is how a trace is written, takes that long. FAULT_COUNT=FILE counts the calls of each there, in words of 8 bytes. Nothing of this is handed on: guests
  * run without.
  */
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,11 +39,12 @@ enum point {
 	THREAD,
 	WAIT,
 	GUEST_READ,
+	UNLINK,
 	POINTS
 };
-static const char *const names[POINTS] = { "malloc", "mmap",	  "open",      "write", "read",
-					   "fsync",  "ftruncate", "rename",    "memfd", "fork",
-					   "thread", "wait",	  "guest_read" };
+static const char *const names[POINTS] = { "malloc", "mmap",	  "open",	"write", "read",
+					   "fsync",  "ftruncate", "rename",	"memfd", "fork",
+					   "thread", "wait",	  "guest_read", "unlink" };
 
 static atomic_long own_counts[POINTS];
 static atomic_long *counts = own_counts; /* shared with the processes that this one forks */
@@ -60,6 +63,8 @@ static bool fails(enum point point)
 
 	if ((int)point != failing || number != failing_number)
 		return false;
+	if (failing_error == -SIGKILL)
+		kill(getpid(), SIGKILL);
 	errno = failing_error;
 	return true;
 }
@@ -286,4 +291,10 @@ ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long loc
 {
 	NEXT(process_vm_readv);
 	return fails(GUEST_READ) ? -1 : real(pid, local, local_count, remote, remote_count, flags);
+}
+
+int unlinkat(int directory, const char *path, int flags)
+{
+	NEXT(unlinkat);
+	return fails(UNLINK) ? -1 : real(directory, path, flags);
 }

@@ -20,7 +20,8 @@ import time
 POINTS = {"malloc": [errno.ENOMEM], "mmap": [errno.ENOMEM], "open": [errno.EMFILE, errno.EACCES],
           "write": [errno.ENOSPC, errno.EIO, errno.EINTR, 0], "read": [errno.EIO, errno.EINTR, 0], "fsync": [errno.EIO],
           "ftruncate": [errno.ENOSPC], "rename": [errno.EACCES], "memfd": [errno.EMFILE], "fork": [errno.EAGAIN],
-          "thread": [errno.EAGAIN], "wait": [errno.EINTR], "guest_read": [errno.ENOMEM]}
+          "thread": [errno.EAGAIN], "wait": [errno.EINTR], "guest_read": [errno.ENOMEM],
+          "unlink": [errno.EACCES]}
 SECONDS_MAX = 30
 
 
@@ -118,4 +119,5 @@ def main():
     sys.exit(bad > 0 or ended == 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
