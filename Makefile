@@ -7,6 +7,7 @@ MUTATIONS ?= 5000
 TAMPERINGS ?= 20000
 ARCHIVES ?= 1000
 SOAK_SECONDS ?= 600
+COMPAT_MODES ?= observed seeded
 RACES_SEEDS ?= 300
 RACES_RUNS ?= 20
 
@@ -77,7 +78,7 @@ deps-compat:
 compat: deps
 	@$(MAKE) --no-print-directory build
 	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest \
-		COMPAT_TABLE=$(CURDIR)/docs/COMPATIBILITY.md bash tests/compat/run.sh
+		COMPAT_MODES="$(COMPAT_MODES)" COMPAT_TABLE=$(CURDIR)/docs/COMPATIBILITY.md bash tests/compat/run.sh $(NAMES)
 
 soak: deps
 	@$(MAKE) --no-print-directory build
@@ -117,7 +118,7 @@ help:
 	@echo 'make test     everything that CI runs: deps, build, all tests'
 	@echo 'make check    format, lint, layers, both compilers, all tests under sanitizers'
 	@echo 'make format   let clang-format write the sources'
-	@echo 'make compat   real programs: recorded, replayed COMPAT_REPLAYS=1 times, beside COMPAT_LOAD=0 busy loops'
+	@echo 'make compat   real programs, or NAMES: recorded in COMPAT_MODES, replayed COMPAT_REPLAYS=1 times, beside COMPAT_LOAD=0 loops'
 	@echo 'make deps-compat  install those programs'
 	@echo 'make bench    time of recording and replaying, against native'
 	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'

@@ -4,7 +4,7 @@
     bench.py [--runs N] [--json FILE] [NAME...]
 
 SWORN names the binary, GUESTS the directory of the guest programs. Each round runs every program
-natively, recorded, recorded with a seeded schedule and replayed, one after the other, so that a change of the machine's speed
+natively, recorded in both modes (seeded, as by itself, and observed) and replayed from both, one after the other, so that a change of the machine's speed
 meets all of them. Programs that are not installed are named and left out. Exit status 1 when a run goes wrong.
 """
 import argparse
@@ -20,6 +20,7 @@ import tempfile
 import time
 
 CALLS = 20000
+RATIOS = ("seeded", "observed", "replay_seeded", "replay_observed")
 HERE = os.path.dirname(os.path.realpath(__file__))
 CALCULATOR = os.path.join(HERE, "..", "e2e", "data", "calculator.c")
 BUILD = ".PHONY: all\nall: 1.o 2.o 3.o 4.o 5.o 6.o\n%.o:\n\tgcc -O2 -c -o $@ $(SOURCE)\n"
@@ -77,18 +78,20 @@ class Program:
 
     def __init__(self, name, command):
         self.name, self.command = name, command
-        self.times = {"native": [], "record": [], "replay": [], "seeded": []}
+        self.times = {"native": [], "seeded": [], "observed": [], "replay_seeded": [], "replay_observed": []}
         if name == "build":
             self.times["workers"] = []
         self.events = self.bytes = 0
 
     def round(self, sworn, directory):
         trace = os.path.join(directory, "traces", self.name + ".sworn")
+        observed = os.path.join(directory, "traces", self.name + ".observed.sworn")
         work = os.path.join(directory, "work")
         for mode, command in (("native", self.command),
-                              ("record", [sworn, "record", "-o", trace, "--", *self.command]),
-                              ("replay", [sworn, "replay", trace]),
-                              ("seeded", [sworn, "record", "--schedule", "seeded", "-o", trace + ".seeded", "--", *self.command]),
+                              ("seeded", [sworn, "record", "-o", trace, "--", *self.command]),
+                              ("observed", [sworn, "record", "--schedule", "observed", "-o", observed, "--", *self.command]),
+                              ("replay_seeded", [sworn, "replay", trace]),
+                              ("replay_observed", [sworn, "replay", observed]),
                               ("workers", [sworn, "replay", "-j", "2", trace])):
             if mode not in self.times:
                 continue
@@ -102,8 +105,8 @@ class Program:
     def result(self):
         medians = {mode: statistics.median(times) for mode, times in self.times.items()}
         result = {f"{mode}_ms": round(seconds * 1000, 2) for mode, seconds in medians.items()}
-        result["seeded_to_observed"] = round(medians["seeded"] / medians["record"], 2)
-        for mode in ("record", "replay"):
+        result["seeded_to_observed"] = round(medians["seeded"] / medians["observed"], 2)
+        for mode in RATIOS:
             result[f"{mode}_ratio"] = round(medians[mode] / medians["native"], 2)
             if self.name == "getppid":
                 result[f"{mode}_us_per_call"] = round((medians[mode] - medians["native"]) * 1e6 / CALLS, 2)
@@ -111,14 +114,15 @@ class Program:
 
 
 def table(results):
-    print(f"{'program':<10}{'native ms':>11}{'record ms':>11}{'replay ms':>11}{'record x':>10}{'replay x':>10}{'seeded/obs':>11}{'events':>9}{'bytes':>11}")
+    print(f"{'program':<10}{'native ms':>11}{'seeded x':>10}{'observed x':>12}{'replay x':>10}{'(observed)':>12}{'seeded/obs':>12}{'events':>9}{'bytes':>11}")
     for r in results:
+        print(f"{r['name']:<10}{r['native_ms']:>11.1f}{r['seeded_ratio']:>10.2f}{r['observed_ratio']:>12.2f}{r['replay_seeded_ratio']:>10.2f}"
+              f"{r['replay_observed_ratio']:>12.2f}{r['seeded_to_observed']:>12.2f}{r['events']:>9}{r['bytes']:>11}")
         if "workers_ms" in r:
-            print(f"replay -j 2 of the build: {r['workers_ms']} ms, {r['replay_ms'] / r['workers_ms']:.2f} times as fast as one worker")
-        print(f"{r['name']:<10}{r['native_ms']:>11.1f}{r['record_ms']:>11.1f}{r['replay_ms']:>11.1f}"
-              f"{r['record_ratio']:>10.2f}{r['replay_ratio']:>10.2f}{r['seeded_to_observed']:>11.2f}{r['events']:>9}{r['bytes']:>11}")
-        if "record_us_per_call" in r:
-            print(f"a call costs {r['record_us_per_call']} us recorded, {r['replay_us_per_call']} us replayed")
+            print(f"replay -j 2 of the build: {r['workers_ms']} ms, {r['replay_seeded_ms'] / r['workers_ms']:.2f} times as fast as one worker")
+        if "seeded_us_per_call" in r:
+            print(f"a call costs {r['seeded_us_per_call']} us seeded, {r['observed_us_per_call']} us observed, "
+                  f"{r['replay_seeded_us_per_call']} us replayed")
 
 
 def main():

@@ -8,7 +8,8 @@
 #   root yes           skipped for other users     output varies      native and recorded output may differ
 #   status N           exit status, default 0      refused NAME       a call that it needs and Sworn refuses
 # The first line below `#!` says what it does. COMPAT_REPLAYS is how often each trace is replayed (1), COMPAT_LOAD
-# how many busy loops run beside (0). COMPAT_TABLE names a file for the table of results.
+# how many busy loops run beside (0). COMPAT_MODES: seeded, observed or both; without it each program is recorded once, as `sworn
+# record` does by itself. In mode seeded it is recorded twice. COMPAT_TABLE names the file with the table of results.
 set -u
 
 COMPAT=$(dirname "$(realpath "$0")")
@@ -31,7 +32,7 @@ head_of()
 	sed -n "/^#/!q; s/^# $2 //p" "$1"
 }
 
-# row FILE RECORD REPLAY: a line of the table
+# row FILE OBSERVED SEEDED AGAIN: a line of the table
 row()
 {
 	local name version events refused
@@ -41,29 +42,72 @@ row()
 	version=$(bash -c "$(head_of "$1" version)" 2>&1 < /dev/null | head -n 1 | grep -aoE '[0-9]+[0-9.]*[0-9][a-zA-Z0-9.+~-]*' | head -n 1)
 	events=$(sed -n 's/^ *events *//p' "$LOG/$name.verify" 2> /dev/null)
 	refused=$(sed -n 's/^sworn: refused: \([^ ]*\).*/\1/p' "$LOG/$name.recorded.err" 2> /dev/null | sort -u | paste -sd ' ')
-	printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$name" "$(sed -nE '2s/^# ([^ ]+: )?//p' "$1")" "$version" \
-		"$events" "$2" "$3" "$refused" >> "$COMPAT_TABLE.rows"
+	printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$name" "$(sed -nE '2s/^# ([^ ]+: )?//p' "$1")" "$version" \
+		"$events" "$2" "$3" "$4" "$refused" >> "$COMPAT_TABLE.rows"
 }
 
-# same_twice FILE: another recording with the same seed has the same events and state hashes
+# same_twice FILE OPTION...: another recording with the same seed has the same events and state hashes
 same_twice()
 {
-	local name log trace why
+	local file=$1 name log trace
 
-	name=$(basename "$1" .sh) log=$LOG/$name trace=$TRACES/$name
+	shift
+	name=$(basename "$file" .sh) log=$LOG/$name trace=$TRACES/$name
 	fresh true
-	(cd "$RUN" && sworn record "${MODE_OPTIONS[@]}" -o "$trace.again.sworn" -- bash "$1" \
+	(cd "$RUN" && sworn record "$@" -o "$trace.again.sworn" -- bash "$file" \
 		> "$log.again" 2> "$log.again.err" < /dev/null)
 	sworn verify --list "$trace.sworn" > "$log.list" 2> /dev/null
 	sworn verify --list "$trace.again.sworn" > "$log.again.list" 2> /dev/null
-	cmp -s "$log.list" "$log.again.list" && [ -s "$log.list" ] && pass && return
-	fail "$name" "a second recording differs; first:" "$(diff "$log.list" "$log.again.list" | sed -n 2,3p | cut -c1-300)"
+	cmp -s "$log.list" "$log.again.list" && [ -s "$log.list" ]
 }
 
-# try FILE: one program
+# try FILE MODE: one program in one mode, or as `sworn record` does by itself; leaves what came out in $outcome and $again
 try()
 {
-	local file=$1 name options=() before=$failed skips=$skipped needs status refused
+	local file=$1 mode=$2 name options=() record=() before=$failed status refused why word
+
+	name=$(basename "$file" .sh)
+	status=$(head_of "$file" status)
+	refused=$(head_of "$file" refused)
+	why=$(head_of "$file" differs)
+	[ -z "$status" ] || options+=(--status "$status")
+	[ -z "$refused$(head_of "$file" output)" ] || options+=(--no-native-compare)
+	case $mode in
+	seeded) record=(--schedule seeded --seed 1) ;;
+	observed) record=(--schedule observed --clock real) ;;
+	esac
+	[ "$mode" = observed ] || read -ra record <<< "${record[*]} $(head_of "$file" seeded)"
+	for word in "${record[@]}"; do
+		options+=(--record "$word")
+	done
+	check_program "$name" "${options[@]}" -- bash "$file"
+	if [ "$failed" -eq "$before" ] && [ "$refused" ] && ! grep -q "^sworn: refused: $refused " "$LOG/$name.recorded.err"; then
+		fail "$name" "expected that $refused is refused by name"
+	fi
+	again=
+	if [ "$failed" -ne "$before" ]; then
+		outcome=FAILS
+		return
+	fi
+	outcome="${refused:+refuses $refused}"
+	outcome="${outcome:-as native}, identical"
+	[ "$mode" = observed ] || [ -z "$(head_of "$file" seeded)" ] || outcome+=" (with \`$(head_of "$file" seeded)\`)"
+	[ "$mode" = seeded ] || return
+	if same_twice "$file" "${record[@]}"; then
+		again=equal && pass
+	elif [ "$why" ]; then
+		again="differs: $why"
+	else
+		again=DIFFERS
+		fail "$name" "a second recording differs; first:" \
+			"$(diff "$LOG/$name.list" "$LOG/$name.again.list" | sed -n 2,3p | cut -c1-300)"
+	fi
+}
+
+# each FILE: one program in every mode asked for
+each()
+{
+	local file=$1 name needs mode observed='' seeded='' before=$failed
 
 	name=$(basename "$file" .sh)
 	read -ra needs <<< "$(head_of "$file" needs)"
@@ -72,23 +116,13 @@ try()
 		skip "$name" "needs root"
 		return 0
 	}
-	status=$(head_of "$file" status)
-	refused=$(head_of "$file" refused)
-	[ -z "$status" ] || options+=(--status "$status")
-	[ -z "$refused$(head_of "$file" output)" ] || options+=(--no-native-compare)
-	check_program "$name" "${options[@]}" -- bash "$file"
-	if [ "$failed" -eq "$before" ] && [ "$refused" ] && ! grep -q "^sworn: refused: $refused " "$LOG/$name.recorded.err"; then
-		fail "$name" "expected that $refused is refused by name"
-	fi
-	[ -z "${TWICE:-}" ] || [ "$failed" -ne "$before" ] || same_twice "$file"
-	if [ "$failed" -ne "$before" ]; then
-		row "$file" "FAILS" "see the log"
-	elif [ "$refused" ]; then
-		row "$file" "refuses $refused" "identical"
-	else
-		row "$file" "as native" "identical"
-	fi
-	[ "$skips" -ne "$skipped" ] || [ "$failed" -ne "$before" ] || rm -f "$TRACES/$name.sworn" "$TRACES/$name.again.sworn"
+	again=
+	for mode in ${COMPAT_MODES:-default}; do
+		try "$file" "$mode"
+		[ "$mode" = observed ] && observed=$outcome || seeded=$outcome
+	done
+	row "$file" "$observed" "$seeded" "$again"
+	[ "$failed" -ne "$before" ] || rm -f "$TRACES/$name.sworn" "$TRACES/$name.again.sworn"
 }
 
 chosen=()
@@ -106,15 +140,29 @@ for ((i = 0; i < ${COMPAT_LOAD:-0}; i++)); do
 done
 [ -z "${COMPAT_TABLE:-}" ] || : > "$COMPAT_TABLE.rows"
 for file in "${chosen[@]}"; do
-	try "$file"
+	each "$file"
 done
 if [ "${COMPAT_TABLE:-}" ]; then
+	# Rows of programs that did not run stay, as do columns of modes that did not.
+	awk -F ' [|] ?' -v old="$COMPAT_TABLE" '
+		function name(line, cells) { split(line, cells, / ?[|] ?/); return cells[2] }
+		function merged(line, before, a, b, i, text) {
+			split(line, a, / ?[|] ?/)
+			if (split(before, b, / ?[|] ?/) == 10)
+				for (i = 6; i <= 8; i++) if (a[i] == "") a[i] = b[i]
+			for (i = 2; i <= 9; i++) text = text "| " a[i] " "
+			return text "|"
+		}
+		BEGIN { while ((getline line < old) > 0) if (line ~ /^[|] [a-z]/ && line !~ /^[|] name /) rows[name(line)] = line }
+		{ rows[name($0)] = merged($0, rows[name($0)]) }
+		END { for (key in rows) print rows[key] }
+	' "$COMPAT_TABLE.rows" | LC_ALL=C sort > "$COMPAT_TABLE.sorted"
 	{
 		cat "$COMPAT/table.md"
-		echo '| name | what it does | version | events | recorded | replayed | calls refused on the way |'
-		echo '|---|---|---|---|---|---|---|'
-		cat "$COMPAT_TABLE.rows"
-	} > "$COMPAT_TABLE"
-	rm -f "$COMPAT_TABLE.rows"
+		echo '| name | what it does | version | events | observed | seeded | same seed again | calls refused on the way |'
+		echo '|---|---|---|---|---|---|---|---|'
+		cat "$COMPAT_TABLE.sorted"
+	} > "$COMPAT_TABLE.new" && mv "$COMPAT_TABLE.new" "$COMPAT_TABLE"
+	rm -f "$COMPAT_TABLE.rows" "$COMPAT_TABLE.sorted"
 fi
 finish

@@ -5,4 +5,6 @@
 # packages valgrind
 # version valgrind --version
 # output varies
+# seeded --cpu host
+# differs with --cpu host it sees which processor it runs on
 exec valgrind --quiet --error-exitcode=9 true

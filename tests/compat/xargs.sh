@@ -1,5 +1,5 @@
 #!/bin/bash
-# find | xargs -P4, and pipelines of many processes
+# find and xargs -P4, and pipelines of many processes
 # group tools
 # needs find xargs
 # packages findutils

@@ -192,7 +192,7 @@ assert manifest[12] == labelled("sworn/1/link", last[8:]) and manifest[9] == 1
 END_OF_PYTHON
 
 # A recorder that was killed: its partial trace in the store, repaired there.
-"$SWORN" record --store "$store" -- sh -c 'echo three; i=0; while [ $i -lt 50 ]; do i=$((i+1)); sleep 0.1; done' > killed.out 2> /dev/null &
+"$SWORN" record --schedule observed --store "$store" -- sh -c 'echo three; i=0; while [ $i -lt 50 ]; do i=$((i+1)); sleep 0.1; done' > killed.out 2> /dev/null &
 recorder=$!
 for ((i = 0; i < 200; i++)); do
 	partial=$(find "$store/traces" -name '*.partial' -size +8k)

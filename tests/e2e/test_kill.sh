@@ -32,7 +32,7 @@ END
 for run in 1 2 3; do
 	trace=$TRACES/killed$run.sworn
 	: > "$LOG/started"
-	"$SWORN" record -o "$trace" -- bash "$WORK/busy.sh" > "$LOG/started" 2> "$LOG/killed.err" < /dev/null &
+	"$SWORN" record --schedule observed -o "$trace" -- bash "$WORK/busy.sh" > "$LOG/started" 2> "$LOG/killed.err" < /dev/null &
 	recorder=$!
 	for ((i = 0; i < 300; i++)); do
 		grep -q started "$LOG/started" && break

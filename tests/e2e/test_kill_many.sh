@@ -32,7 +32,7 @@ for number in range(int(count)):
     if os.path.exists(partial):
         os.unlink(partial)
     delay = random.uniform(0, 1.5 if number % 5 == 0 else 0.4)
-    process = subprocess.Popen([sworn, "record", "-o", trace, "--", *command], stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([sworn, "record", "--schedule", "observed", "-o", trace, "--", *command], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(delay)
     process.kill()

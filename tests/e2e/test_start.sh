@@ -160,9 +160,9 @@ END_OF_PYTHON
 	fi
 }
 
-killed record record -o "$TRACES/killed.sworn" -- sleep 30
+killed record record --schedule observed -o "$TRACES/killed.sworn" -- sleep 30
 killed replay replay "$TRACES/longer.sworn"
 export SWORN_WITHOUT=${SWORN_WITHOUT:+$SWORN_WITHOUT,}userns
-killed record_without record -o "$TRACES/killed.sworn" -- sleep 30
+killed record_without record --schedule observed -o "$TRACES/killed.sworn" -- sleep 30
 killed replay_without replay "$TRACES/longer.sworn"
 finish
