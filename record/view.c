@@ -7,11 +7,14 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#define SIGNAL_LINK "anon_inode:[signalfd]"
 #define NOT_NICE 20 /* as the call answers for a niceness of 0 */
 #define FS_BLOCKS (1ULL << 28)
 #define FS_FREE (1ULL << 27)
@@ -158,6 +161,33 @@ static int change_waited(struct thread *thread)
 	return guest_write(thread, address, &info, sizeof(info));
 }
 
+/* The same as signalfd(2) tells it. */
+static int change_signals(struct thread *thread, int64_t result)
+{
+	struct signalfd_siginfo info;
+	char path[64], link[sizeof(SIGNAL_LINK)];
+	uint64_t address = thread->call.args[1], end = address + (uint64_t)result;
+	int r = 0;
+
+	if (result <= 0 || (uint64_t)result % sizeof(info))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread->tid, (int)thread->call.args[0]);
+	if (readlink(path, link, sizeof(link)) != sizeof(link) - 1 ||
+	    memcmp(link, SIGNAL_LINK, sizeof(link) - 1) != 0)
+		return 0;
+	for (; r == 0 && address < end; address += sizeof(info)) {
+		if (guest_read(thread, address, &info, sizeof(info)) != sizeof(info))
+			return 0;
+		if (info.ssi_signo != SIGCHLD || info.ssi_code < CLD_EXITED ||
+		    info.ssi_code > CLD_CONTINUED)
+			continue;
+		info.ssi_uid = 0;
+		info.ssi_utime = info.ssi_stime = 0;
+		r = guest_write(thread, address, &info, sizeof(info));
+	}
+	return r;
+}
+
 /* Whom a call names by its thread number; the caller where that is nobody's. */
 static struct record_thread *named_thread(const struct recorder *rec, struct thread *thread, uint64_t tid)
 {
@@ -173,6 +203,7 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	const uint64_t *args = thread->call.args;
 
 	switch (thread->call.nr) {
+	case SYS_read: return change_signals(thread, *result);
 	case SYS_stat:
 	case SYS_lstat:
 	case SYS_fstat:

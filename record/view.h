@@ -180,6 +180,8 @@ int view_make_mounts(const struct view_reading *reading, struct buffer *out);
 int view_make_mountinfo(const struct view_reading *reading, struct buffer *out);
 /* /proc/PID/fdinfo/FD */
 int view_make_descriptor(const struct view_reading *reading, unsigned int fd, struct buffer *out);
+/* /proc/PID/stat of a guest that is dead and not waited for: no subject. -ENOENT when it is none. */
+int view_make_dead(const struct view_reading *reading, struct buffer *out);
 
 /* view_time.c */
 /* At the entry of any call: whether a file is there that it may make. */

@@ -64,6 +64,8 @@ static int make_content(struct view_reading *reading, const char *path, struct b
 	reading->subject = find_guest(&reading->rec->guests, pid);
 	if (!reading->subject) {
 		text = pid == 1 && reading->rec->init ? find_text(view_init_texts, name) : NULL;
+		if (!text && reading->rec->init && strcmp(name, "stat") == 0)
+			return (r = view_make_dead(reading, out)) < 0 ? r : 1;
 		if (!text)
 			return is_guests_own(name) ? 0 : -ENOENT;
 		return (r = make_text(text, reading, out)) < 0 ? r : 1;

@@ -66,24 +66,105 @@ static int put_backing(const struct view_reading *reading, const struct mapping 
 			file ? file->number : 0, name[0] ? " " : "", name);
 }
 
-static int make_maps(const struct view_reading *reading, struct buffer *out)
+static int put_mapping(const struct view_reading *reading, const struct mapping *m, struct buffer *out)
+{
+	int r = view_put(out, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64, m->start, m->end,
+			 m->prot & PROT_READ ? 'r' : '-', m->prot & PROT_WRITE ? 'w' : '-',
+			 m->prot & PROT_EXEC ? 'x' : '-', m->flags & MAP_SHARED ? 's' : 'p',
+			 m->backing == BACKING_ANON ? 0 : m->offset);
+
+	return r < 0 ? r : put_backing(reading, m, out);
+}
+
+/* smaps(5) of a mapping that is all there, and nobody else's. */
+static int put_sizes(const struct mapping *m, struct buffer *out)
+{
+	uint64_t size = (m->end - m->start) / 1024, own = m->backing == BACKING_ANON ? size : 0;
+
+	return view_put(out,
+			"Size:           %8" PRIu64 " kB\nKernelPageSize:        4 kB\n"
+			"MMUPageSize:           4 kB\nRss:            %8" PRIu64
+			" kB\nPss:            %8" PRIu64 " kB\nPss_Dirty:      %8" PRIu64
+			" kB\nShared_Clean:          0 kB\nShared_Dirty:          0 kB\n"
+			"Private_Clean:  %8" PRIu64 " kB\nPrivate_Dirty:  %8" PRIu64
+			" kB\nReferenced:     %8" PRIu64 " kB\nAnonymous:      %8" PRIu64
+			" kB\nLazyFree:              0 kB\nAnonHugePages:         0 kB\n"
+			"ShmemPmdMapped:        0 kB\nFilePmdMapped:         0 kB\n"
+			"Shared_Hugetlb:        0 kB\nPrivate_Hugetlb:       0 kB\n"
+			"Swap:                  0 kB\nSwapPss:               0 kB\n"
+			"Locked:                0 kB\nTHPeligible:           0\nVmFlags:%s%s%s%s%s\n",
+			size, size, size, own, size - own, own, size, own,
+			m->prot & PROT_READ ? " rd" : "", m->prot & PROT_WRITE ? " wr" : "",
+			m->prot & PROT_EXEC ? " ex" : "", m->flags & MAP_SHARED ? " sh" : "",
+			" mr mw me");
+}
+
+/* The heap is a mapping of its own to guests, also where it follows on the data of the program. */
+static bool split_heap(const struct view_reading *reading, const struct mapping *m,
+		       struct mapping parts[2])
+{
+	const struct space *space = reading->subject->process->space;
+	uint64_t start = (space->brk_start + 4095) & ~4095ULL;
+
+	parts[0] = parts[1] = *m;
+	if (m->backing != BACKING_ANON || m->start >= start || m->end <= start || space->brk <= start)
+		return false;
+	parts[0].end = parts[1].start = start;
+	return true;
+}
+
+static int make_areas(const struct view_reading *reading, struct buffer *out, bool sizes)
 {
 	const struct mapping_table *table = &reading->subject->process->space->table;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < table->count; i++) {
-		const struct mapping *m = &table->entries[i];
+		struct mapping parts[2];
+		bool split;
 
-		if (m->start == CALL_PAGE)
+		if (table->entries[i].start == CALL_PAGE)
 			continue;
-		r = view_put(out, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64, m->start, m->end,
-			     m->prot & PROT_READ ? 'r' : '-', m->prot & PROT_WRITE ? 'w' : '-',
-			     m->prot & PROT_EXEC ? 'x' : '-', m->flags & MAP_SHARED ? 's' : 'p',
-			     m->backing == BACKING_ANON ? 0 : m->offset);
-		if (r == 0)
-			r = put_backing(reading, m, out);
+		split = split_heap(reading, &table->entries[i], parts);
+		for (size_t part = !split; r == 0 && part < 2; part++) {
+			r = put_mapping(reading, &parts[part], out);
+			if (r == 0 && sizes)
+				r = put_sizes(&parts[part], out);
+		}
 	}
 	return r;
+}
+
+static int make_maps(const struct view_reading *reading, struct buffer *out)
+{
+	return make_areas(reading, out, false);
+}
+
+static int make_smaps(const struct view_reading *reading, struct buffer *out)
+{
+	return make_areas(reading, out, true);
+}
+
+static int make_rollup(const struct view_reading *reading, struct buffer *out)
+{
+	const struct mapping_table *table = &reading->subject->process->space->table;
+	uint64_t kib = mapped_bytes(reading) / 1024;
+	int r;
+
+	r = view_put(out, "%08" PRIx64 "-%08" PRIx64 " ---p 00000000 00:00 0 %18s[rollup]\n",
+		     table->count ? table->entries[0].start : 0,
+		     table->count ? table->entries[table->count - 1].end : 0, "");
+	if (r < 0)
+		return r;
+	return view_put(out,
+			"Rss:            %8" PRIu64 " kB\nPss:            %8" PRIu64
+			" kB\nPss_Dirty:             0 kB\nPss_Anon:       %8" PRIu64
+			" kB\nPss_File:              0 kB\nPss_Shmem:             0 kB\n"
+			"Shared_Clean:          0 kB\nShared_Dirty:          0 kB\n"
+			"Private_Clean:         0 kB\nPrivate_Dirty:  %8" PRIu64
+			" kB\nReferenced:     %8" PRIu64 " kB\nAnonymous:      %8" PRIu64
+			" kB\nLazyFree:              0 kB\nAnonHugePages:         0 kB\n"
+			"Swap:                  0 kB\nSwapPss:               0 kB\nLocked:                0 kB\n",
+			kib, kib, kib, kib, kib, kib);
 }
 
 static bool is_own(const struct view_reading *reading)
@@ -181,7 +262,7 @@ static const char *stat_field(unsigned int field)
 static int make_stat(const struct view_reading *reading, struct buffer *out)
 {
 	char *text = read_real(reading), *after = text ? strrchr(text, ')') : NULL, *rest = NULL;
-	uint64_t bytes = mapped_bytes(reading);
+	uint64_t bytes = reading->subject ? mapped_bytes(reading) : 0;
 	unsigned int field = 3;
 	int r = after ? buffer_append(out, text, (size_t)(after + 1 - text)) : -EIO;
 
@@ -189,9 +270,10 @@ static int make_stat(const struct view_reading *reading, struct buffer *out)
 	     word = strtok_r(NULL, " \n", &rest), field++) {
 		const char *fixed = stat_field(field);
 
-		if (field == 3 && (*word == 't' || *word == 'R'))
+		if (field == 3 && reading->subject && (*word == 't' || *word == 'R'))
 			fixed = is_own(reading) ? "R" : "S";
-		if ((field == 18 || field == 19) && !reading->subject->record->schedule.nice)
+		if ((field == 18 || field == 19) &&
+		    !(reading->subject && reading->subject->record->schedule.nice))
 			fixed = field == 18 ? "20" : "0";
 		r = field == 23	  ? view_put(out, " %" PRIu64, bytes)
 		    : field == 24 ? view_put(out, " %" PRIu64, bytes / 4096)
@@ -199,6 +281,15 @@ static int make_stat(const struct view_reading *reading, struct buffer *out)
 	}
 	free(text);
 	return r ? r : view_put(out, "\n");
+}
+
+int view_make_dead(const struct view_reading *reading, struct buffer *out)
+{
+	char *text = read_real(reading), *after = text ? strrchr(text, ')') : NULL;
+	bool dead = after && strlen(after) > 2 && (after[2] == 'Z' || after[2] == 'X');
+
+	free(text);
+	return dead ? make_stat(reading, out) : -ENOENT;
 }
 
 static int make_statm(const struct view_reading *reading, struct buffer *out)
@@ -269,6 +360,8 @@ static int make_auxv(const struct view_reading *reading, struct buffer *out)
 
 const struct view_text view_process_texts[] = {
 	{ "maps", NULL, make_maps },
+	{ "smaps", NULL, make_smaps },
+	{ "smaps_rollup", NULL, make_rollup },
 	{ "status", NULL, make_status },
 	{ "stat", NULL, make_stat },
 	{ "statm", NULL, make_statm },

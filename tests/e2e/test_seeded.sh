@@ -54,7 +54,7 @@ trap '[ ${#busy[@]} -eq 0 ] || kill "${busy[@]}"' EXIT
 
 for guest in race mutex_cond many_threads thread_exit fork_in_flight robust futex futex_pi eventfd timerfd timerfd_closed timers clocks \
 	spin_flag spin_settles fork_tree vfork_exec exec_threads wait_status job_control sig_storm sig_sleepers group_death \
-	sigchld epoll pipes unix_sockets semaphores locks clock_loop measured_work order; do
+	sigchld signalfd epoll pipes unix_sockets semaphores locks clock_loop measured_work order; do
 	[ -x "$GUESTS/$guest" ] || continue
 	alike "$guest" 1 "$GUESTS/$guest"
 done
@@ -131,6 +131,11 @@ recorded "$TRACES/wait.sworn" 1 "$GUESTS/all_wait" forever
 status=$?
 [ "$status" -eq 125 ] && grep -q 'deadlock' "$TRACES/wait.sworn.err" && grep -q 'thread 2 .*futex' "$TRACES/wait.sworn.err" &&
 	pass || fail deadlock "exit status $status: $(cat "$TRACES/wait.sworn.err")"
+
+# Who computes on keeps the processor, but not for ever; the trace says that this went by time.
+recorded "$TRACES/computing.sworn" 1 "$GUESTS/kill_computing" 1 && replay_check computing "$TRACES/computing.sworn" &&
+	sworn verify "$TRACES/computing.sworn" | grep -q 'ended where it was after a time' && pass ||
+	fail computing "$(tail -n 2 "$TRACES/computing.sworn.err")"
 
 # A timer that was closed is nothing to wait for.
 recorded "$TRACES/closed.sworn" 1 "$GUESTS/timerfd_closed" forever

@@ -17,9 +17,11 @@ static void *compute(void *ready)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	for (int round = 0; round < 3; round++) {
+	int rounds = argc > 1 ? atoi(argv[1]) : 3;
+
+	for (int round = 0; round < rounds; round++) {
 		int ready[2];
 		char byte;
 		pid_t pid;

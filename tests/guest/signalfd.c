@@ -31,8 +31,12 @@ int main(void)
 		say("queued value %d\n", info.ssi_int);
 	}
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		/* Long enough for its time to be told, in ticks. */
+		for (volatile unsigned int i = 0; i < 30000000; i++)
+			;
 		_exit(21);
+	}
 	poll_fd.fd = fd;
 	expect(poll(&poll_fd, 1, -1) == 1 && poll_fd.revents == POLLIN);
 	expect(read(fd, &info, sizeof(info)) == sizeof(info));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 static char whole[65536], pieces[65536];
 
@@ -87,6 +88,41 @@ static void processes(void)
 	say("processes: maps, stat, status and links fit\n");
 }
 
+/* The heap is an area of its own, the program's data are not in it; sizes of areas and of all. */
+static void areas(void)
+{
+	char *heap = (char *)sbrk(1 << 16);
+	unsigned long anonymous = 0;
+	char *line;
+
+	expect(heap != (void *)-1);
+	expect(is_mapped(heap + 5000, "rw-", "[heap]") && is_mapped(pieces, "rw-", ""));
+	expect(!is_mapped(pieces, "rw-", "[heap]"));
+	read_all("/proc/self/smaps", whole, sizeof(whole) - 1);
+	line = strstr(whole, "[heap]");
+	expect(line && (line = strstr(line, "\nAnonymous:")) &&
+	       sscanf(line, "\nAnonymous: %lu kB", &anonymous) == 1);
+	read_all("/proc/self/smaps_rollup", whole, sizeof(whole) - 1);
+	expect(strstr(whole, "[rollup]\nRss:"));
+	say("areas: heap and sizes\n");
+}
+
+/* Dead, and not waited for. */
+static void dead(void)
+{
+	char path[64], state = 0;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(3);
+	expect(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	read_all(path, whole, sizeof(whole) - 1);
+	expect(sscanf(strrchr(whole, ')'), ") %c", &state) == 1 && state == 'Z');
+	say("dead: exit status %d\n", reap(pid) >> 8);
+}
+
 static void machine(void)
 {
 	unsigned long memory = 0;
@@ -112,6 +148,8 @@ int main(void)
 {
 	positions();
 	processes();
+	areas();
+	dead();
 	machine();
 	return 0;
 }
