@@ -10,20 +10,16 @@ SOAK_SECONDS ?= 600
 COMPAT_MODES ?= observed seeded
 RACES_SEEDS ?= 300
 RACES_RUNS ?= 20
+TWINS ?= 10
 
 # Debian's names. Needed to build, test and run the demo:
 DEPS := gcc libc6-dev make cmake pkg-config zstd python3 \
 	libseccomp-dev libsodium-dev libssl-dev libzstd-dev libxxhash-dev libcbor-dev libzydis-dev \
 	libdw-dev libcmocka-dev
-# Needed besides by check and fuzz, and by tamper: all
-	@SWORN=$(CURDIR)/build/release/sworn GUESTS=$(CURDIR)/build/release/guest TAMPERINGS=$(TAMPERINGS) \
-		bash tests/run_one.sh tamper bash $(CURDIR)/tests/e2e/test_tamper.sh
-	@SWORN=$(CURDIR)/build/release/sworn GUESTS=$(CURDIR)/build/release/guest ARCHIVES=$(ARCHIVES) \
-		bash tests/run_one.sh verifier bash $(CURDIR)/tests/e2e/test_verifier.sh
-
-cover:
+# Needed besides by check and fuzz, by cover, and by reproduce:
 DEPS_CHECK := clang clang-format libclang-rt-14-dev shellcheck
 DEPS_COVER := gcovr
+DEPS_REPRODUCE := dpkg-dev debhelper help2man texinfo python3-setuptools tcl dh-buildinfo gettext libselinux1-dev libacl1-dev
 
 # CMake starts makes of its own, which are no part of this one.
 CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
@@ -31,7 +27,7 @@ CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify share tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
-.PHONY: all build deps deps-compat demo test check compat format bench soak races fuzz mutate tamper cover clean help
+.PHONY: all build deps deps-compat demo test check compat format bench soak races twins reproduce deps-reproduce fuzz mutate tamper cover clean help
 
 all: build
 
@@ -91,6 +87,23 @@ races: deps
 		RACES_FULL=1 RACES_SEEDS=$(RACES_SEEDS) RACES_RUNS=$(RACES_RUNS) RACES_CHAOS=2000 RACES_JOBS=$(JOBS) \
 		bash tests/run_one.sh races bash $(CURDIR)/tests/e2e/test_races.sh
 
+# The programs of the other tests, TWINS times each with one seed, beside four busy processes.
+twins: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest TWINS=$(TWINS) TWINS_LOAD=4 TWINS_ONLY= \
+		bash tests/run_one.sh twins bash $(CURDIR)/tests/e2e/test_twins.sh
+
+# What the packages of tests/reproduce/ need to be built.
+deps-reproduce:
+	@.ci/deps $(DEPS_REPRODUCE)
+
+# Debian packages, or those that PACKAGES names, built twice natively and twice under Sworn.
+reproduce: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest SOURCE=$(CURDIR) \
+		REPRODUCE_TABLE=$(CURDIR)/docs/REPRODUCIBLE.md \
+		bash tests/run_one.sh reproduce bash $(CURDIR)/tests/reproduce/run.sh $(PACKAGES)
+
 fuzz:
 	@.ci/deps $(DEPS) $(DEPS_CHECK)
 	$(CMAKE) --preset fuzz && $(CMAKE) --build build/fuzz -j $(JOBS)
@@ -101,6 +114,12 @@ mutate:
 	$(CMAKE) --preset dev && $(CMAKE) --build build/dev -j $(JOBS)
 	@SWORN=$(CURDIR)/build/dev/sworn GUESTS=$(CURDIR)/build/dev/guest MUTATIONS=$(MUTATIONS) \
 		bash tests/run_one.sh mutate bash $(CURDIR)/tests/e2e/test_mutate.sh
+
+tamper: all
+	@SWORN=$(CURDIR)/build/release/sworn GUESTS=$(CURDIR)/build/release/guest TAMPERINGS=$(TAMPERINGS) \
+		bash tests/run_one.sh tamper bash $(CURDIR)/tests/e2e/test_tamper.sh
+	@SWORN=$(CURDIR)/build/release/sworn GUESTS=$(CURDIR)/build/release/guest ARCHIVES=$(ARCHIVES) \
+		bash tests/run_one.sh verifier bash $(CURDIR)/tests/e2e/test_verifier.sh
 
 cover:
 	@.ci/deps $(DEPS) $(DEPS_COVER)
@@ -123,6 +142,9 @@ help:
 	@echo 'make bench    time of recording and replaying, against native'
 	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'
 	@echo 'make races    races: RACES_SEEDS=300 seeds RACES_RUNS=20 times each, the same every time'
+	@echo 'make twins    programs TWINS=10 times each with one seed, on a busy host, the same every time'
+	@echo 'make deps-reproduce  install what the packages need that make reproduce builds'
+	@echo 'make reproduce  Debian packages built twice, natively and under Sworn, compared bit by bit'
 	@echo 'make fuzz     each fuzz program for FUZZ_SECONDS=60'
 	@echo 'make mutate   MUTATIONS=5000 damaged traces against the build with sanitizers'
 	@echo 'make tamper   TAMPERINGS=20000 changed archives, and ARCHIVES=1000 that a second verifier judges too'
