@@ -15,7 +15,8 @@ struct wanted {
 	bool by_path;
 	uint32_t pid;
 	int fd;
-	const char *path; /* by_path; owned */
+	const char *path; /* by_path */
+	bool *files;	  /* by_path: whether a number is asked for; owned */
 	bool ways[2];
 	struct history *history; /* as far as the events went */
 	struct gather *gather;
@@ -52,10 +53,26 @@ static bool parse(char *text, struct wanted *wanted)
 	return ok;
 }
 
+/* The files that had the path at any time: their numbers come out the same when the trace is read again. */
+static bool *find_files(const struct history *history, const char *path)
+{
+	bool *files = calloc(history->files_count + 1, sizeof(*files));
+	char now[HISTORY_PATH_BYTES];
+	for (uint32_t i = 1; files && i <= history->files_count; i++) {
+		history_path(history, i, now);
+		files[i] = strcmp(now, path) == 0 || strcmp(history->files[i - 1].path, path) == 0;
+	}
+	for (size_t i = 0; files && i < history->changes_count; i++) {
+		const struct history_change *change = &history->changes[i];
+		if (change->other && change->action != ACTION_SYMLINK && strcmp(change->other, path) == 0)
+			files[change->file] = true;
+	}
+	return files;
+}
+
 static bool is_wanted(const struct wanted *wanted, const struct event *event)
 {
 	const struct history *history = wanted->history;
-	char now[HISTORY_PATH_BYTES];
 	uint32_t process = history_thread_process(history, event->thread);
 	if (!wanted->ways[wanted->flow.way] || !process)
 		return false;
@@ -64,12 +81,7 @@ static bool is_wanted(const struct wanted *wanted, const struct event *event)
 		       wanted->flow.fd == wanted->fd;
 	uint32_t handle = history_descriptor(history, event->thread, wanted->flow.fd);
 	uint32_t file = handle ? history->handles[handle - 1].file : 0;
-	if (!file)
-		return false;
-	if (strcmp(history->files[file - 1].path, wanted->path) == 0)
-		return true;
-	history_path(history, file, now);
-	return strcmp(now, wanted->path) == 0;
+	return file <= wanted->audit->history->files_count && wanted->files[file];
 }
 
 static void put(struct wanted *wanted, const struct event *event)
@@ -88,10 +100,8 @@ static void put(struct wanted *wanted, const struct event *event)
 		}
 		out_line(out, "bytes");
 		out_member_uint(out, "event", event->number);
-		audit->history = wanted->history;
 		audit_member_process(audit, "pid",
 				     history_thread_process(wanted->history, event->thread));
-		audit->history = NULL;
 		out_member_int(out, "fd", flow->fd);
 		out_member_text(out, "way", flow->way == FLOW_READ ? "read" : "write");
 		out_member_uint(out, "offset", offset);
@@ -117,7 +127,7 @@ static int take(void *context, const struct event *event)
 
 static int nothing(const struct wanted *wanted, const char *query)
 {
-	const struct history *history = wanted->history;
+	const struct history *history = wanted->audit->history;
 	char names[2][256];
 	unsigned int best = UINT32_MAX;
 	const char *nearest = "none";
@@ -154,7 +164,9 @@ int audit_cat(struct audit *audit)
 	}
 	wanted.history = history_new(audit->result.info);
 	wanted.gather = gather_new();
-	if (query && wanted.history && wanted.gather)
+	if (wanted.by_path)
+		wanted.files = find_files(audit->history, wanted.path);
+	if (query && wanted.history && wanted.gather && (wanted.files || !wanted.by_path))
 		r = audit_each(audit, take, &wanted);
 	code = audit_end(audit, r);
 	if (code == VERIFY_OK && wanted.calls == 0)
@@ -167,6 +179,7 @@ int audit_cat(struct audit *audit)
 	flow_release(&wanted.flow);
 	gather_release(wanted.gather);
 	history_release(wanted.history);
+	free(wanted.files);
 	free(query);
 	return code;
 }

@@ -259,10 +259,12 @@ static int no_file(struct audit *audit)
 	for (size_t i = 0; i < history->files_count; i++) {
 		if (history->files[i].absent || strlen(history->files[i].path) > 120)
 			continue;
-		unsigned int distance = audit_distance(wanted, history->files[i].path);
-		if (distance < best) {
-			best = distance;
-			nearest = history->files[i].path;
+		const char *paths[] = { history->files[i].path, history->files[i].last };
+		for (int n = 0; n < 2 && paths[n]; n++) {
+			if (strlen(paths[n]) > 120 || audit_distance(wanted, paths[n]) >= best)
+				continue;
+			best = audit_distance(wanted, paths[n]);
+			nearest = paths[n];
 		}
 	}
 	return audit_fail(audit, VERIFY_NOTHING,

@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -43,6 +46,9 @@ enum style_kind {
 	STYLE_FCNTL_ARGUMENT,
 	STYLE_POLL,
 	STYLE_FDSET,
+	STYLE_REST,   /* of a sleep that was interrupted */
+	STYLE_HIDDEN, /* and all behind it */
+	STYLE_SKIPPED,
 };
 
 struct style {
@@ -153,6 +159,18 @@ struct style {
 	{                         \
 		STYLE_FDSET, 0, 0 \
 	}
+#define REST                     \
+	{                        \
+		STYLE_REST, 0, 0 \
+	}
+#define HIDDEN                     \
+	{                          \
+		STYLE_HIDDEN, 0, 0 \
+	}
+#define SKIPPED                     \
+	{                           \
+		STYLE_SKIPPED, 0, 0 \
+	}
 #define CALL(number, ...) [number] = { __VA_ARGS__ },
 
 static const struct style styles[CALLS_MAX][6] = {
@@ -228,12 +246,18 @@ static void put_buffer(const struct argument *a)
 	uint64_t length = a->event->args[arg->arg];
 	if (out)
 		length = a->event->result < 0 ? 0 : (uint64_t)a->event->result;
+	/* The kernel could not read all of it. */
+	if (a->event->result == -EFAULT)
+		p = NULL;
+	/* It counts the NUL behind the path. */
+	if (a->event->nr == SYS_getcwd && length > 0)
+		length--;
 	if (arg->extent == EXTENT_DEREF ||
 	    (arg->direction == DIRECTION_IN && arg->kind == ARG_MEMORY && p && p->length < length))
 		length = p ? p->length : 0;
 	if (p)
 		put_string(a, p, length);
-	else if (out && !a->failed && a->value)
+	else if (a->value && length == 0 && !a->failed)
 		out_text(a->out, "\"\"");
 	else
 		put_pointer(a->out, a->value);
@@ -302,11 +326,61 @@ static void put_strings(const struct argument *a)
 	out_char(a->out, ']');
 }
 
+/* Groups and the like: 32 bits each. */
+static void put_numbers(const struct argument *a)
+{
+	const struct payload *p = bytes_of(a);
+	if (!p && (a->value == 0 || a->failed)) {
+		put_pointer(a->out, a->value);
+		return;
+	}
+	out_char(a->out, '[');
+	for (size_t at = 0; p && at + sizeof(uint32_t) <= p->length; at += sizeof(uint32_t)) {
+		uint32_t number;
+		memcpy(&number, p->bytes + at, sizeof(number));
+		if (at > 0)
+			out_text(a->out, ", ");
+		out_uint(a->out, number);
+	}
+	out_char(a->out, ']');
+}
+
+/* What requests carry, where it is more than a number. */
+static const struct carried {
+	uint32_t nr;
+	uint64_t request;
+	uint8_t shape; /* SHAPE_none: a string */
+} carried[] = {
+	{ SYS_ioctl, TCGETS, SHAPE_termios },	  { SYS_ioctl, TCSETS, SHAPE_termios },
+	{ SYS_ioctl, TCSETSW, SHAPE_termios },	  { SYS_ioctl, TCSETSF, SHAPE_termios },
+	{ SYS_ioctl, TIOCGWINSZ, SHAPE_winsize }, { SYS_ioctl, TIOCSWINSZ, SHAPE_winsize },
+	{ SYS_prctl, PR_GET_NAME, SHAPE_none },	  { SYS_prctl, PR_SET_NAME, SHAPE_none },
+};
+
+static bool put_fixed(const struct argument *a)
+{
+	const struct payload *p = bytes_of(a);
+	if (!p)
+		return false;
+	for (size_t n = 0; n < sizeof(carried) / sizeof(carried[0]); n++) {
+		if (carried[n].nr != a->event->nr || a->row->sub_value != carried[n].request)
+			continue;
+		if (carried[n].shape != SHAPE_none)
+			shape_put(a->out, (enum shape)carried[n].shape, p->bytes, p->length);
+		else
+			out_quoted(a->out, p->bytes, strnlen((const char *)p->bytes, p->length));
+		return true;
+	}
+	if (a->row->args[a->i].unit != sizeof(int32_t))
+		return false;
+	shape_put(a->out, SHAPE_integer, p->bytes, p->length);
+	return true;
+}
+
 static void put_memory(const struct argument *a)
 {
 	const struct arg *arg = &a->row->args[a->i];
 	struct message_view view = { a->out, a->event, a->i, a->options->strings, a->failed };
-	const struct payload *p;
 	switch ((enum extent)arg->extent) {
 	case EXTENT_STRING: put_text(a); return;
 	case EXTENT_STRINGS: put_strings(a); return;
@@ -316,17 +390,16 @@ static void put_memory(const struct argument *a)
 	case EXTENT_COUNT:
 	case EXTENT_RESULT:
 	case EXTENT_DEREF:
-		if (arg->unit <= 1) {
+		if (arg->unit <= 1)
 			put_buffer(a);
-			return;
-		}
-		break;
+		else if (arg->unit == sizeof(uint32_t))
+			put_numbers(a);
+		else
+			break;
+		return;
 	case EXTENT_FIXED:
-		p = bytes_of(a);
-		if (p && arg->unit == 4) {
-			shape_put(a->out, SHAPE_integer, p->bytes, p->length);
+		if (put_fixed(a))
 			return;
-		}
 		break;
 	case EXTENT_FDSET:
 	case EXTENT_PAGES:
@@ -366,13 +439,24 @@ static void put_plain(const struct argument *a)
 static void put_shape(const struct argument *a, const struct style *style)
 {
 	const struct payload *p = bytes_of(a);
-	/* What a call wrote into a structure that it also read is what people want to see. */
-	if (!p || a->value == 0)
+	bool counted = a->row->args[a->i].extent == EXTENT_RESULT && !a->failed;
+	if (!p && counted && a->value)
+		out_text(a->out, "[]");
+	else if (!p || a->value == 0)
 		put_pointer(a->out, a->value);
 	else if (style->kind == STYLE_EACH)
 		shape_put_list(a->out, (enum shape)style->of, p->bytes, p->length);
 	else
 		shape_put(a->out, (enum shape)style->of, p->bytes, p->length);
+}
+
+static void put_rest(const struct argument *a)
+{
+	const struct payload *p = a->event->result == -EINTR ? find(a, a->value, DIRECTION_OUT) : NULL;
+	if (p)
+		shape_put(a->out, SHAPE_timespec, p->bytes, p->length);
+	else
+		put_pointer(a->out, a->value);
 }
 
 static void put_length(const struct argument *a)
@@ -449,9 +533,15 @@ static void put_fcntl(const struct argument *a)
 	case F_SETLEASE: constant_put(a->out, SET_lock_type, a->value); return;
 	case F_SETSIG: constant_put_signal(a->out, (int)a->value); return;
 	case F_GETLK:
+	case F_OFD_GETLK:
+		p = a->failed ? p : find(a, a->value, DIRECTION_OUT);
+		if (p) {
+			shape_put(a->out, SHAPE_found_lock, p->bytes, p->length);
+			return;
+		}
+		break;
 	case F_SETLK:
 	case F_SETLKW:
-	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
 		if (p) {
@@ -549,12 +639,20 @@ static void put_styled(const struct argument *a, const struct style *style)
 	case STYLE_FCNTL_ARGUMENT: put_fcntl(a); return;
 	case STYLE_POLL: put_shape(a, &(struct style){ STYLE_EACH, SHAPE_pollfd, 0 }); return;
 	case STYLE_FDSET: put_fdset(a); return;
+	case STYLE_REST: put_rest(a); return;
+	case STYLE_HIDDEN:
+	case STYLE_SKIPPED: return;
 	}
 }
 
 static bool is_shown(const struct event *event, unsigned int i)
 {
 	const struct style *style = event->nr < CALLS_MAX ? &styles[event->nr][i] : NULL;
+	if (style && style->kind == STYLE_DEVICE)
+		return S_ISCHR(event->args[i - 1]) || S_ISBLK(event->args[i - 1]);
+	/* The upper half of a position that the lower one holds already. */
+	if (style && style->kind == STYLE_HIDDEN)
+		return false;
 	if (style && style->kind == STYLE_CREATE_MODE)
 		return event->args[i - 1] & O_CREAT || (event->args[i - 1] & O_TMPFILE) == O_TMPFILE;
 	return !style || style->kind != STYLE_IF_BIT || event->args[style->of] & style->bit;
@@ -577,7 +675,7 @@ static void put_one(struct out *out, const struct event *event, const struct row
 	struct argument a = {
 		out, event, row, options, i, row_argument(row, i, event->args), has_failed(event)
 	};
-	if (request && own && i == own->key && row != own->fallback)
+	if (request && own && i == own->key && row != own->fallback && style->kind == STYLE_PLAIN)
 		out_text(out, request + 1);
 	else
 		put_styled(&a, style);
@@ -644,6 +742,8 @@ void call_put(struct out *out, const struct event *event, const struct call_opti
 	for (unsigned int i = 0; i < count && event->nr != SYS_clone; i++) {
 		if (!is_shown(event, i))
 			break;
+		if (event->nr < CALLS_MAX && styles[event->nr][i].kind == STYLE_SKIPPED)
+			continue;
 		if (i > 0)
 			out_text(out, ", ");
 		put_one(out, event, row, i, options);

@@ -32,7 +32,7 @@ static const char help_options[] =
 	"\n"
 	"  --json             one JSON object a line, as docs/AUDIT.md describes them\n"
 	"  --pid PID          only what these processes did\n"
-	"  --from N, --to N   events, show, grep, timeline: only these event numbers\n"
+	"  --from N, --to N   events, grep, timeline: only these event numbers\n"
 	"  --call NAME        events: only this call\n"
 	"  --strings N        events: bytes of a string that are shown (32)\n"
 	"  --all              files: also those that were only looked for; events: every event\n"
@@ -64,7 +64,7 @@ static const struct question {
 	{ "stats", audit_stats, 0, 0, false, "stats", "calls by number and bytes" },
 	{ "events", audit_events, 0, 0, false, "events", "every call as text, in the way of strace" },
 	{ "show", audit_show, 1, 64, false, "show EVENT...", "all of an event, its bytes in hexadecimal" },
-	{ "cat", audit_cat, 1, 1, false, "cat fd:PID:FD|file:PATH[:read|:write]",
+	{ "cat", audit_cat, 1, 1, true, "cat fd:PID:FD|file:PATH[:read|:write]",
 	  "the bytes that went through" },
 	{ "grep", audit_grep, 1, 1, false, "grep TEXT", "calls whose bytes hold TEXT" },
 	{ "diff", audit_diff, 1, 1, true, "diff OTHER", "what differs between two traces" },
@@ -332,26 +332,9 @@ static int check(struct audit *audit, bool history)
 	return judge(audit);
 }
 
-/* blobs/sha256 of the store that the trace lies in, or negative. */
-static int blobs_beside(int trace_fd)
-{
-	char link[64], path[PATH_MAX + 32];
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", trace_fd);
-	ssize_t length = readlink(link, path, PATH_MAX);
-	if (length < 0)
-		return -errno;
-	path[length] = '\0';
-	char *slash = strrchr(path, '/');
-	if (!slash)
-		return -ENOENT;
-	strcpy(slash, "/../blobs/sha256");
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 static int find_blobs(const struct audit *audit, int store_fd)
 {
-	int fd = audit->options.store ? store_blobs(store_fd) : blobs_beside(audit->trace_fd);
+	int fd = audit->options.store ? store_blobs(store_fd) : store_blobs_beside(audit->trace_fd);
 	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
 }
 

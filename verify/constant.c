@@ -95,6 +95,9 @@ void constant_put_bits(struct out *out, enum constant_set set, uint64_t value)
 void constant_put_signal(struct out *out, int number)
 {
 	const char *name = number > 0 && number < 32 ? sigabbrev_np(number) : NULL;
+	/* The other name of SIGPOLL, which everybody uses. */
+	if (number == SIGIO)
+		name = "IO";
 	if (name) {
 		out_text(out, "SIG");
 		out_text(out, name);

@@ -356,8 +356,9 @@ void history_path(const struct history *history, uint32_t file, char ret_path[HI
 		place_path(&history->inside->places, found->place, ret_path, HISTORY_PATH_BYTES);
 		return;
 	}
-	length = strnlen(found->path, HISTORY_PATH_BYTES - 1);
-	memcpy(ret_path, found->path, length);
+	const char *path = found->last ? found->last : found->path;
+	length = strnlen(path, HISTORY_PATH_BYTES - 1);
+	memcpy(ret_path, path, length);
 	ret_path[length] = '\0';
 }
 

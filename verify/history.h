@@ -65,6 +65,7 @@ struct history_bytes {
 struct history_file {
 	enum history_kind kind;
 	const char *path; /* of its first use, from the root; a name in brackets for what has no path */
+	const char *last;	/* the name it had last, once it has none any more; else NULL */
 	uint32_t place;		/* where it is now; 0: deleted, or never had one */
 	uint32_t names;		/* that the run knows of now: 0 or 1, more with hard links */
 	uint32_t uses;		/* newest, a list by `next` */
@@ -215,7 +216,7 @@ void history_finish(struct history *history);
 uint32_t history_thread_process(const struct history *history, uint32_t thread);
 /* Handle behind a descriptor of the thread. */
 uint32_t history_descriptor(const struct history *history, uint32_t thread, int fd);
-/* Writes the file's path as it is now (that of its first use, when it has none), at most HISTORY_PATH_BYTES. */
+/* Writes the file's path as it is now (the last one, when it has none any more), at most HISTORY_PATH_BYTES. */
 void history_path(const struct history *history, uint32_t file, char ret_path[HISTORY_PATH_BYTES]);
 /* The same for the thread's working directory. */
 void history_directory(const struct history *history, uint32_t thread,

@@ -108,6 +108,7 @@ void file_delete(const struct moment *moment, uint32_t number, enum history_acti
 	if (!place || !file)
 		return;
 	file_change(moment, file, action, NULL);
+	file_get(moment->history, file)->last = path_of_place(moment->history, number);
 	lose_name(file_get(moment->history, file), number);
 	place_at(&moment->inside->places, number)->file = 0;
 }

@@ -73,7 +73,7 @@ static void put_vector(const struct message_view *view, uint64_t address, uint64
 {
 	size_t have = 0;
 	const uint8_t *bytes = peek(view, address, DIRECTION_IN, &have);
-	if (!bytes || (receives(view) && view->failed)) {
+	if (!bytes) {
 		put_pointer(view->out, address);
 		return;
 	}

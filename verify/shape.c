@@ -86,8 +86,8 @@ void shape_put_mode(struct out *out, uint32_t mode)
 			out_text(out, names[i]);
 		mode &= type ? ~bit : mode;
 	}
-	if (mode < 0100)
-		out_text(out, mode < 010 ? "00" : "0");
+	if (mode < 010)
+		out_text(out, mode ? "0" : "00");
 	out_octal(out, mode);
 }
 
@@ -279,6 +279,8 @@ static void put_itimerspec(struct out *out, const uint8_t *bytes, size_t length)
 static void signal_short(struct out *out, int number)
 {
 	const char *name = number < 32 ? sigabbrev_np(number) : NULL;
+	if (number == SIGIO)
+		name = "IO";
 	if (name)
 		out_text(out, name);
 	else if (number == 32)
@@ -391,9 +393,8 @@ static void put_siginfo(struct out *out, const uint8_t *bytes, size_t length)
 		pointer(out, ", si_addr=", (uint64_t)(uintptr_t)info.si_addr);
 	}
 	if (info.si_code == SI_QUEUE || info.si_code == SI_MESGQ || info.si_code == SI_TIMER) {
-		d(out, ", si_value={sival_int=", info.si_value.sival_int);
-		pointer(out, ", sival_ptr=", (uint64_t)(uintptr_t)info.si_value.sival_ptr);
-		out_char(out, '}');
+		d(out, ", si_int=", info.si_value.sival_int);
+		pointer(out, ", si_ptr=", (uint64_t)(uintptr_t)info.si_value.sival_ptr);
 	}
 	out_char(out, '}');
 }
@@ -660,7 +661,7 @@ static void put_descriptors(struct out *out, const uint8_t *bytes, size_t length
 	out_char(out, ']');
 }
 
-static void put_flock(struct out *out, const uint8_t *bytes, size_t length)
+static void put_lock(struct out *out, const uint8_t *bytes, size_t length)
 {
 	struct flock lock;
 	(void)length;
@@ -671,6 +672,20 @@ static void put_flock(struct out *out, const uint8_t *bytes, size_t length)
 	constant_put(out, SET_seek, (uint16_t)lock.l_whence);
 	d(out, ", l_start=", lock.l_start);
 	d(out, ", l_len=", lock.l_len);
+}
+
+static void put_flock(struct out *out, const uint8_t *bytes, size_t length)
+{
+	put_lock(out, bytes, length);
+	out_char(out, '}');
+}
+
+static void put_found_lock(struct out *out, const uint8_t *bytes, size_t length)
+{
+	struct flock lock;
+	memcpy(&lock, bytes, sizeof(lock));
+	put_lock(out, bytes, length);
+	d(out, ", l_pid=", lock.l_pid);
 	out_char(out, '}');
 }
 
@@ -828,6 +843,7 @@ static const struct shape_row {
 	[SHAPE_word] = { put_word, sizeof(uint64_t) },
 	[SHAPE_user] = { put_user, sizeof(uint32_t) },
 	[SHAPE_flock] = { put_flock, sizeof(struct flock) },
+	[SHAPE_found_lock] = { put_found_lock, sizeof(struct flock) },
 	[SHAPE_linger] = { put_linger, sizeof(struct linger) },
 	[SHAPE_credentials] = { put_credentials, sizeof(struct ucred) },
 	[SHAPE_dirents] = { put_dirents, 0 },

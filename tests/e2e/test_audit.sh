@@ -1,0 +1,144 @@
+#!/bin/bash
+# `sworn audit` on one trace: every question answers in both forms, a damaged trace is not answered from, names and bytes
+# that guests choose stay harmless, and what is asked for in vain gets the nearest name.
+. "$(dirname "$0")/lib.sh"
+
+have audit /usr/bin/python3 || finish
+DIR=$WORK/audit
+TRACE=$DIR/trace.sworn
+mkdir -p "$DIR"
+evil=$'evil\n# ok\e[2J\xff"\\name'
+cat > "$DIR/run.sh" <<- 'S'
+	cd "$1" || exit 1
+	echo content > "$2"
+	mv "$2" moved
+	printf 'bytes \033[31m and \377\n' > moved
+	cat moved > copy
+	env "$2=value" /bin/true "$2"
+	rm moved
+	kill -USR1 $$
+S
+(cd "$DIR" && sworn record --schedule observed -o "$TRACE" -- bash "$DIR/run.sh" "$DIR" "$evil" > "$DIR/out" 2> "$DIR/err" < /dev/null)
+[ -s "$TRACE" ] || { fail record "$(tail -n 2 "$DIR/err")" && finish; }
+
+# code NAME WANTED ARGUMENT...: runs audit, compares the exit code
+code()
+{
+	local name=$1 wanted=$2 got=0
+
+	shift 2
+	sworn audit "$@" > "$LOG/$name" 2> "$LOG/$name.err" || got=$?
+	if [ "$got" -eq "$wanted" ]; then
+		pass
+	else
+		fail "$name" "sworn audit ${*@Q} exits with $got, not $wanted: $(tail -n 1 "$LOG/$name.err")"
+	fi
+}
+
+# holds NAME TEXT: the answer or the message of NAME has the text
+holds()
+{
+	if cat "$LOG/$1" "$LOG/$1.err" | grep -qaF -- "$2"; then
+		pass
+	else
+		fail "$1" "nothing says '$2': $(head -n 3 "$LOG/$1" "$LOG/$1.err" | cut -c1-200)"
+	fi
+}
+
+# Nothing but printable ASCII and ends of lines, one object a line, each marked.
+check_json()
+{
+	if /usr/bin/python3 - "$LOG/$1" "$2" <<- 'P'; then
+		import json, sys
+		for line in open(sys.argv[1], encoding="ascii"):
+		    row = json.loads(line)
+		    assert row["schema"] == 1 and row["kind"] and row["verified"] == (sys.argv[2] == "yes"), line
+	P
+		pass
+	else
+		fail "$1" "the JSON is not as it should be"
+	fi
+}
+
+questions=("info" "ps" "exec" "files" "net" "signals" "env" "timeline" "stats" "events" "events --all" "show 3" "grep content"
+	"cat file:$DIR/moved" "diff $TRACE")
+for question in "${questions[@]}"; do
+	read -ra words <<< "$question"
+	code "${words[0]}" 0 "${words[@]}" "$TRACE"
+	if [ "${words[0]}" != cat ]; then
+		if LC_ALL=C grep -q '[^ -~]' "$LOG/${words[0]}"; then
+			fail "${words[0]}" "bytes that are no printable ASCII come out"
+		else
+			pass
+		fi
+		if [ "$(head -c 2 "$LOG/${words[0]}")" != "# " ]; then
+			fail "${words[0]}" "the banner is not first"
+		else
+			pass
+		fi
+	fi
+	code "${words[0]}" 0 "${words[@]}" --json "$TRACE"
+	check_json "${words[0]}" yes
+done
+
+code moved 0 files "*/moved" "$TRACE"
+holds moved 'rename'
+holds moved 'evil\n# ok\x1b[2J\xff\"\\name'
+code moved_bytes 0 cat "file:$DIR/moved:write" "$TRACE"
+printf 'content\nbytes \033[31m and \377\n' | cmp -s - "$LOG/moved_bytes" || fail moved_bytes "other bytes come out"
+code signal 0 signals "$TRACE"
+holds signal "is killed by SIGUSR1"
+code variable 0 env "$evil" "$TRACE"
+holds variable '=value'
+
+# What is not there, and what is asked wrongly.
+code no_question 2 exce "$TRACE"
+holds no_question "sworn audit exec TRACE"
+code no_file 4 files "$DIR/moven" "$TRACE"
+holds no_file "$DIR/moved"
+code no_event 4 show 999999 "$TRACE"
+holds no_event "no event 999999"
+code bad_event 2 show first "$TRACE"
+code no_call 2 events --call opennat "$TRACE"
+holds no_call "openat"
+code no_bytes 4 cat fd:2:77 "$TRACE"
+code bad_query 2 cat moved "$TRACE"
+holds bad_query "file:PATH"
+code no_process 4 ps --pid 99 "$TRACE"
+code no_text 4 grep "what nobody wrote" "$TRACE"
+code no_trace 3 ps "$DIR/absent.sworn"
+code too_few 2 show "$TRACE"
+code help 0 --help
+holds help "Examples:"
+
+# A damaged trace is not answered from, unless that is wanted; then every line says so.
+/usr/bin/python3 - "$TRACE" "$DIR/bad.sworn" "$DIR/cut.sworn" <<- 'P'
+	import sys
+	data = bytearray(open(sys.argv[1], "rb").read())
+	open(sys.argv[3], "wb").write(data[:len(data) - 3000])
+	data[len(data) - 2500] ^= 1
+	open(sys.argv[2], "wb").write(data)
+P
+for bad in bad cut; do
+	for question in ps events "show 3" "cat file:$DIR/moved" "diff $TRACE"; do
+		read -ra words <<< "$question"
+		code "$bad" 5 "${words[@]}" "$DIR/$bad.sworn"
+		[ -s "$LOG/$bad" ] && fail "$bad" "something is answered: $(head -n 2 "$LOG/$bad")"
+		holds "$bad" "nothing was answered"
+		code "$bad" 5 "${words[@]}" --json "$DIR/$bad.sworn"
+		[ "$(wc -l < "$LOG/$bad")" -le 1 ] || fail "$bad" "more than the banner is answered"
+	done
+	code "$bad" 0 events --unverified "$DIR/$bad.sworn"
+	if grep -qv '^UNVERIFIED ' "$LOG/$bad" || [ "$(wc -l < "$LOG/$bad")" -lt 10 ]; then
+		fail "$bad" "not every line is marked"
+	else
+		pass
+	fi
+	code "$bad" 0 ps --unverified --json "$DIR/$bad.sworn"
+	check_json "$bad" no
+done
+sworn record --schedule observed -o "$DIR/other.sworn" -- /bin/true > /dev/null 2>&1 < /dev/null
+code differ 1 diff "$DIR/other.sworn" "$TRACE"
+holds differ "+ rename"
+holds differ "- ran /usr/bin/true"
+finish
