@@ -208,6 +208,9 @@ static void explain_places(const struct ambient_options *ambient, int error)
 		fputs("sworn record: with --private-tmp the command and the working directory must not lie in /tmp or "
 		      "/var/tmp, which are empty then; add --workdir-as /work, and name a command that is elsewhere\n",
 		      stderr);
+	else if (ambient->substitutes)
+		fputs("sworn record: --with needs namespaces of mounts, and OLD and NEW that are there and of one kind\n",
+		      stderr);
 	else if (ambient->workdir)
 		fprintf(stderr,
 			"sworn record: --workdir-as %s needs namespaces of mounts, and a directory of that name or "
@@ -234,6 +237,7 @@ static int start(struct recording *recording)
 		.host_name = rec->seeded ? VIEW_HOST_NAME : NULL,
 		.workdir = recording->options.workdir,
 		.private_tmp = recording->options.private_tmp,
+		.substitutes = recording->options.substitutes,
 	};
 	struct ambient_guest guest;
 	int r;
@@ -357,6 +361,18 @@ static int finish(struct recording *recording, int r)
 	return r;
 }
 
+/* Where the command works, as it sees that. */
+static void tell_place(struct recording *recording)
+{
+	struct view *view = recording->recorder.view;
+	const char *workdir = recording->options.workdir;
+
+	if (!view)
+		return;
+	view->workdir = workdir ? workdir : recording->directory;
+	view->moved = workdir != NULL;
+}
+
 static int prepare(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
@@ -374,7 +390,8 @@ static int prepare(struct recording *recording)
 	rec->virtual_clock = recording->options.clock_virtual;
 	rec->seeded = recording->options.schedule_seeded;
 	rec->chaos = recording->options.chaos;
-	random_init(&recording->order, recording->seed, "schedule");
+	random_init(&recording->order,
+		    recording->options.order ? recording->options.order : recording->seed, "schedule");
 	rec->order = &recording->order;
 	random_init(&recording->pace, recording->seed, "clock");
 	rec->pace = &recording->pace;
@@ -384,9 +401,7 @@ static int prepare(struct recording *recording)
 	rec->view = rec->seeded ? view_new() : NULL;
 	if (rec->seeded && !rec->view)
 		return -ENOMEM;
-	if (rec->view)
-		rec->view->workdir = recording->options.workdir ? recording->options.workdir
-								: recording->directory;
+	tell_place(recording);
 	rec->checkpoint_interval = rec->next_checkpoint = recording->options.checkpoint_interval;
 	rec->cpu = recording->options.cpu;
 	rec->affinity = rec->seeded || rec->cpu ? 1 : own_affinity();

@@ -41,6 +41,8 @@ static const char help[] =
 	"  --private-tmp             an empty /tmp and /var/tmp of COMMAND's own\n"
 	"  --allow net               let the program use the host's network\n"
 	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
+	"  --with OLD=NEW            show the file or directory NEW where OLD is\n"
+	"  --order TEXT              with seeded: turns come from TEXT, all else from the seed\n"
 	"  --report FILE             write a JSON report (- for standard output)\n"
 	"\n"
 	"Exits as COMMAND did (128+N after signal N); 125 when recording failed, 126 when COMMAND cannot be\n"
@@ -54,6 +56,27 @@ static bool is_plain_path(const char *path)
 	return path[0] == '/' && length > 1 && length < PATH_BYTES_MAX && path[length - 1] != '/' &&
 	       !strstr(path, "//") && !strstr(path, "/./") && !strstr(path, "/..") &&
 	       strcmp(path, "/.") != 0;
+}
+
+/* OLD=NEW, split in a copy that stays. */
+static int add_substitute(struct record_options *options, const char *value)
+{
+	size_t n = 0;
+	char *copy, *sign;
+
+	if (!options->substitutes)
+		options->substitutes = calloc(SUBSTITUTES_MAX + 1, sizeof(*options->substitutes));
+	while (options->substitutes && options->substitutes[n].at)
+		n++;
+	copy = options->substitutes && n < SUBSTITUTES_MAX ? strdup(value) : NULL;
+	sign = copy ? strchr(copy, '=') : NULL;
+	if (!sign || sign == copy || !sign[1]) {
+		free(copy);
+		return -EINVAL;
+	}
+	*sign = '\0';
+	options->substitutes[n] = (struct substitute){ copy, sign + 1 };
+	return 0;
 }
 
 static int parse_long(int option, const char *value, struct record_options *ret)
@@ -86,6 +109,7 @@ static int parse_long(int option, const char *value, struct record_options *ret)
 			return -EINVAL;
 		ret->variables[ret->variables_count++] = value;
 		return 0;
+	case 'B': return add_substitute(ret, value);
 	case 'A': ret->allow_network = true; return strcmp(value, "net") ? -EINVAL : 0;
 	case 'N':
 		ret->checkpoint_interval = strtoull(value, &end, 10);
@@ -124,6 +148,8 @@ static int choose_defaults(struct record_options *options)
 		options->schedule_seeded = options->chaos || !(options->allow_network || real || pmu);
 	if (options->chaos && !options->schedule_seeded)
 		return options_problem("--chaos needs --schedule seeded", "");
+	if (options->order && !options->schedule_seeded)
+		return options_problem("--order needs --schedule seeded", "");
 	if (pmu && options->schedule_seeded)
 		return options_problem("--preempt pmu needs --schedule observed", "");
 	options->clock_virtual = options->clock ? !real : options->schedule_seeded;
@@ -154,6 +180,8 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		{ "workdir-as", 1, NULL, 'W' },
 		{ "env", 1, NULL, 'V' },
 		{ "private-tmp", 0, NULL, 'T' },
+		{ "with", 1, NULL, 'B' },
+		{ "order", 1, NULL, 'O' },
 		{ "help", 0, NULL, 'h' },
 		{ "checkpoint-interval", 1, NULL, 'N' },
 		{ NULL, 0, NULL, 0 },
@@ -170,6 +198,7 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		case 'R': ret->report = optarg; break;
 		case 'X': ret->chaos = true; break;
 		case 'T': ret->private_tmp = true; break;
+		case 'O': ret->order = optarg; break;
 		case ':': return options_problem("a value is missing after ", argv[optind - 1]);
 		case '?': return options_problem("unknown option ", argv[optind - 1]);
 		default:

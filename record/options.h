@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "../sandbox/cpu_model.h"
+#include "../sandbox/substitute.h"
 
 #define SEED_BYTES_MAX 256
 #define VARIABLES_MAX 256
@@ -18,6 +19,8 @@ struct record_options {
 	size_t variables_count;
 	const struct cpu_model *cpu; /* NULL: the host's */
 	uint64_t epoch_ns, checkpoint_interval;
+	const char *order;		/* where turns come from instead of the seed, or NULL */
+	struct substitute *substitutes; /* owned list that ends with NULLs, or NULL */
 	char **command; /* NULL-terminated tail of argv */
 };
 

@@ -1,6 +1,7 @@
 /* Which calls show something of the host, and what guests see instead. */
 #include "view.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #define SIGNAL_LINK "anon_inode:[signalfd]"
+#include "../sandbox/descriptor.h"
+
 #define NOT_NICE 20 /* as the call answers for a niceness of 0 */
 #define FS_BLOCKS (1ULL << 28)
 #define FS_FREE (1ULL << 27)
@@ -113,8 +116,30 @@ static int answer_groups(struct recorder *rec, struct thread *thread, bool *ret_
 	return *ret_answered ? record_answer(rec, thread, 0) : 0;
 }
 
+/*
+ * Whether two files are in one file system, so that the kernel copies between them, is up to where the directory lies: one
+ * that is shown under another name is never in the same as anything. Programs copy themselves then, so what they copy is in
+ * the trace.
+ */
+static bool is_kernel_copy(const struct recorder *rec, struct thread *thread, int *ret_error)
+{
+	struct process *process = thread->process;
+
+	if (!rec->view->moved)
+		return false;
+	*ret_error = thread->call.nr == SYS_copy_file_range ? -EXDEV : -EINVAL;
+	if (thread->call.nr != SYS_sendfile)
+		return thread->call.nr == SYS_copy_file_range;
+	return S_ISREG(fd_lookup(process->fds, thread->tid, (int)thread->call.args[0]).mode);
+}
+
 int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
+	int error;
+
+	*ret_answered = is_kernel_copy(rec, thread, &error);
+	if (*ret_answered)
+		return record_answer(rec, thread, error);
 	view_time_entry(rec, thread);
 	switch (thread->call.nr) {
 	case SYS_getdents:

@@ -163,6 +163,23 @@ static int hide(const char *path, uint32_t *notes)
 	return r ? -errno : 0;
 }
 
+/* The working directory and what was substituted, where they are to be seen. */
+static int show_places(const struct ambient_options *options, unsigned long had)
+{
+	int trees[SUBSTITUTES_MAX], r;
+
+	if (!options->workdir && !options->substitutes)
+		return 0;
+	if (!(had & CLONE_NEWNS))
+		return -EPERM;
+	r = substitute_open(options->substitutes, trees);
+	if (!r && options->workdir)
+		r = workdir_show(options->workdir);
+	if (options->workdir)
+		umask(022);
+	return r ? r : substitute_show(options->substitutes, trees);
+}
+
 /*
  * A kind that is refused is left out, but processes are renumbered only with a /proc to match, and
  * a user namespace alone would only hide the owners of files.
@@ -186,12 +203,9 @@ static int set_up(const struct ambient *ambient, struct message *message)
 		if (r)
 			return r;
 	}
-	if (ambient->options->workdir) {
-		r = had & CLONE_NEWNS ? workdir_show(ambient->options->workdir) : -EPERM;
-		if (r)
-			return r;
-		umask(022);
-	}
+	r = show_places(ambient->options, had);
+	if (r)
+		return r;
 	if (ambient->options->private_tmp) {
 		r = had & CLONE_NEWNS ? private_tmp_show() : -EPERM;
 		if (r)
@@ -357,9 +371,10 @@ static void describe(const struct ambient *ambient, const struct message *messag
 	char namespaces[48];
 
 	namespace_print(had, wanted, namespaces, sizeof(namespaces));
-	snprintf(ret->isolation, sizeof(ret->isolation), "ambient: %s%s%s%s%s%s%s", namespaces,
+	snprintf(ret->isolation, sizeof(ret->isolation), "ambient: %s%s%s%s%s%s%s%s", namespaces,
 		 wanted & CLONE_NEWNET ? had & CLONE_NEWNET ? "" : "; sockets refused by the recorder"
 				       : "; network of the host",
+		 ambient->options->private_tmp ? "; " DOMAIN_PRIVATE_TMP : "",
 		 message->notes & NOTE_LOOPBACK ? "; no loopback device" : "",
 		 message->notes & NOTE_LAYOUT ? "; random address layout" : "",
 		 message->notes & NOTE_HIDDEN ? "; a hidden directory does not exist" : "",
@@ -435,7 +450,8 @@ static int attempt_all(struct ambient *ambient, struct ambient_guest *ret)
 	int r = -EPERM;
 
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-		if (!attempts[i] && (ambient->options->workdir || ambient->options->private_tmp))
+		if (!attempts[i] && (ambient->options->workdir || ambient->options->private_tmp ||
+				     ambient->options->substitutes))
 			break;
 		if (attempts[i] && (!allowed || (!capable && !(attempts[i] & CLONE_NEWUSER))))
 			continue;

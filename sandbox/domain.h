@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "../traces/event.h"
+#include "substitute.h"
 
 #ifndef SYS_mseal /* the headers of Debian 12 end before it */
 #define SYS_mseal 462
@@ -29,6 +30,8 @@
 /* Content of the page (4096 bytes, static). */
 const void *call_page_bytes(void);
 
+#define DOMAIN_PRIVATE_TMP "/tmp of its own" /* in the text of `isolation` */
+
 struct domain_report {
 	char isolation[256]; /* printable: what was reached, "ambient: user mount pid ..." */
 	bool complete;	     /* every mechanism of this domain that the host could offer is on */
@@ -45,6 +48,7 @@ struct ambient_options {
 	const char *host_name; /* NULL: the host's; needs a namespace of its own, or stays the host's */
 	const char *workdir; /* absolute path at which the working directory is shown, with umask 022, or NULL */
 	bool private_tmp; /* /tmp and /var/tmp are empty and the guests' own */
+	const struct substitute *substitutes; /* shown in other places, relative ones in the working directory, or NULL */
 };
 
 /* A guest started by the recorder. */
