@@ -13,30 +13,37 @@
 
 #define TIMEOUT_S 1800
 
-static const char help[] = "usage: sworn gate run --mode replay [OPTIONS] TRACE|DIR...\n"
-			   "       sworn gate list TRACE|DIR...\n"
-			   "\n"
-			   "  sworn gate run --mode replay -j 4 --junit gate.xml traces/\n"
-			   "  sworn gate list traces/\n"
-			   "\n"
-			   "Decides in a CI whether recorded runs still hold: executes each trace again as it was recorded. The code of\n"
-			   "the checkout is not run.\n"
-			   "\n"
-			   "  --mode replay        required: nothing is assumed\n"
-			   "  -j, --jobs N         traces at work at a time (default 1)\n"
-			   "  --shard I/N          only every Nth trace, from the Ith\n"
-			   "  --timeout S          for one run of one trace (default 1800; 0: none)\n"
-			   "  --store DIR          the store with the blobs of the traces\n"
-			   "  --allow-truncated    handed to `sworn verify` and `sworn replay`\n"
-			   "  --report FILE        write a JSON report (- for standard output)\n"
-			   "  --junit FILE         write a report in the form of JUnit\n"
-			   "  --help               print this\n"
-			   "\n"
-			   "Every trace is checked first; nothing is executed for one that is not whole. With GITHUB_ACTIONS=true failures\n"
-			   "become annotations and a step summary.\n"
-			   "\n"
-			   "Exit codes: 0 all identical; 1 one diverged; 2 usage; 3 could not tell; 4 nothing selected;\n"
-			   "5 a trace is refused. When they mix: 2, 5, 1, 3, 4, 0.\n";
+static const char help[] =
+	"usage: sworn gate run --mode replay [OPTIONS] TRACE|DIR...\n"
+	"       sworn gate run --mode rerun [--with OLD=NEW]... [OPTIONS] TRACE|DIR...\n"
+	"       sworn gate list TRACE|DIR... | explain TRACE | diff TRACE TRACE\n"
+	"\n"
+	"  sworn gate run --mode replay -j 4 --junit gate.xml traces/\n"
+	"  sworn gate run --mode rerun --with build/old/service=build/service traces/service/\n"
+	"\n"
+	"Decides in a CI whether recorded runs still hold. `replay` executes each trace again as it was recorded; it\n"
+	"does not run the code of the checkout. `rerun` starts each recorded command again, in today's files, and\n"
+	"compares what it did: exit status, outputs, files written, programs started, connections and bytes sent.\n"
+	"\n"
+	"  --mode replay|rerun  required: nothing is assumed\n"
+	"  --with OLD=NEW       rerun: the file or directory NEW is shown where the recording had OLD; one that no\n"
+	"                       run used is an error\n"
+	"  --repeat N           rerun: N times, each with another order of threads; a difference is a race\n"
+	"  --keep DIR           rerun: keep the new trace of each run that is not identical\n"
+	"  -j, --jobs N         traces at work at a time (default 1)\n"
+	"  --shard I/N          only every Nth trace, from the Ith\n"
+	"  --timeout S          for one run of one trace (default 1800; 0: none)\n"
+	"  --store DIR          the store with the blobs of the traces\n"
+	"  --allow-truncated    handed to `sworn verify` and `sworn replay`\n"
+	"  --report FILE        write a JSON report (- for standard output)\n"
+	"  --junit FILE         write a report in the form of JUnit\n"
+	"  --help               print this\n"
+	"\n"
+	"Every trace is checked first; nothing is executed for one that is not whole. With GITHUB_ACTIONS=true failures\n"
+	"become annotations and a step summary.\n"
+	"\n"
+	"Exit codes: 0 all identical; 1 one changed, diverged or is not deterministic; 2 usage; 3 could not tell;\n"
+	"4 nothing selected, or a --with that was not used; 5 a trace is refused. When they mix: 2, 5, 1, 3, 4, 0.\n";
 
 static int usage(const char *problem, const char *detail)
 {
@@ -80,10 +87,22 @@ static bool append(const char **list, const char *text)
 	return true;
 }
 
-static int set_mode(const char *word, bool *ret_given)
+static int add_with(struct gate_options *options, const char *text)
 {
-	if (strcmp(word, "replay") != 0)
-		return usage("--mode is replay, not ", word);
+	const char *sign = strchr(text, '=');
+	if (!sign || sign == text || !sign[1])
+		return usage("--with wants OLD=NEW, not ", text);
+	return append(options->with, text) ? 0 : usage("more than 64 --with", "");
+}
+
+static int set_mode(struct gate_options *options, const char *word, bool *ret_given)
+{
+	bool rerun = !strcmp(word, "rerun");
+	if (!rerun && strcmp(word, "replay") != 0)
+		return usage("--mode is replay or rerun, not ", word);
+	if (*ret_given && (options->mode == GATE_RERUN) != rerun)
+		return usage("--mode is given twice, with different words", "");
+	options->mode = rerun ? GATE_RERUN : GATE_REPLAY;
 	*ret_given = true;
 	return 0;
 }
@@ -92,7 +111,22 @@ static int set_mode(const char *word, bool *ret_given)
 static int check(const struct gate_options *options, bool mode_given)
 {
 	if (!mode_given)
-		return usage("--mode replay has to be said", "");
+		return usage("--mode replay or --mode rerun has to be said", "");
+	if (options->mode == GATE_REPLAY && options->with[0])
+		return usage("--with is for --mode rerun: a replay runs nothing of this checkout", "");
+	if (options->mode == GATE_REPLAY && options->repeat > 1)
+		return usage("--repeat is for --mode rerun: a replay cannot come out in another way",
+			     "");
+	if (options->mode == GATE_REPLAY && options->keep)
+		return usage("--keep is for --mode rerun: a replay makes no trace", "");
+	for (size_t i = 0; options->with[i]; i++) {
+		const char *shown = strchr(options->with[i], '=') + 1;
+		if (access(shown, F_OK) == 0)
+			continue;
+		fprintf(stderr, "sworn gate: --with %s: %s: %s; build it first, or correct the path\n",
+			options->with[i], shown, strerror(errno));
+		return GATE_USAGE;
+	}
 	if (options->report && options->junit && !strcmp(options->report, options->junit))
 		return usage("--report and --junit want the same file ", options->report);
 	if (options->paths_count == 0)
@@ -105,17 +139,23 @@ static int check(const struct gate_options *options, bool mode_given)
 static int set_option(struct gate_options *options, int option, const char *value, bool *mode_given)
 {
 	switch (option) {
-	case 'm': return set_mode(value, mode_given);
+	case 'm': return set_mode(options, value, mode_given);
+	case 'w': return add_with(options, value);
 	case 'j':
 		return parse_count(value, 1, GATE_WORKERS_MAX, &options->workers)
 			       ? 0
 			       : usage("-j is from 1 to 256, not ", value);
+	case 'n':
+		return parse_count(value, 1, GATE_REPEAT_MAX, &options->repeat)
+			       ? 0
+			       : usage("--repeat is from 1 to 1000, not ", value);
 	case 't':
 		return parse_count(value, 0, 1000000, &options->timeout_s)
 			       ? 0
 			       : usage("--timeout is a number of seconds, not ", value);
 	case 'S': return parse_shard(value, options) ? 0 : usage("--shard is I/N, not ", value);
 	case 's': options->store = value; return 0;
+	case 'k': options->keep = value; return 0;
 	case 'r': options->report = value; return 0;
 	case 'u': options->junit = value; return 0;
 	case 'T':
@@ -128,15 +168,12 @@ static int set_option(struct gate_options *options, int option, const char *valu
 static int parse(int argc, char **argv, struct gate_options *options)
 {
 	static const struct option longs[] = {
-		{ "mode", 1, NULL, 'm' },
-		{ "jobs", 1, NULL, 'j' },
-		{ "shard", 1, NULL, 'S' },
-		{ "timeout", 1, NULL, 't' },
-		{ "store", 1, NULL, 's' },
-		{ "report", 1, NULL, 'r' },
-		{ "junit", 1, NULL, 'u' },
-		{ "help", 0, NULL, 'h' },
-		{ "allow-truncated", 0, NULL, 'T' },
+		{ "mode", 1, NULL, 'm' },   { "with", 1, NULL, 'w' },
+		{ "repeat", 1, NULL, 'n' }, { "jobs", 1, NULL, 'j' },
+		{ "shard", 1, NULL, 'S' },  { "timeout", 1, NULL, 't' },
+		{ "store", 1, NULL, 's' },  { "report", 1, NULL, 'r' },
+		{ "junit", 1, NULL, 'u' },  { "keep", 1, NULL, 'k' },
+		{ "help", 0, NULL, 'h' },   { "allow-truncated", 0, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool mode_given = false;
@@ -173,6 +210,8 @@ static int set_up(struct gate *gate)
 	gate->program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (r == 0 && gate->program < 0)
 		r = -errno;
+	if (r == 0 && options->mode == GATE_RERUN)
+		r = gate_scratch_open(gate);
 	if (r < 0) {
 		fprintf(stderr,
 			"sworn gate: nothing can be set up: %s; free memory and space in TMPDIR\n",
@@ -196,6 +235,11 @@ static int run(struct gate *gate)
 		return r;
 	code = (enum gate_code)gate_run(gate);
 	gate_print(out, gate, code);
+	for (size_t i = 0; gate->count && options->with[i]; i++)
+		if (!gate_with_used(gate, i))
+			fprintf(stderr,
+				"sworn gate: --with %s: no run executed or read OLD; correct the path\n",
+				options->with[i]);
 	if (gate->count == 0)
 		fputs("sworn gate: no trace was selected; name another TRACE, DIR or --shard\n", stderr);
 	r = gate_github(out, gate, code);
@@ -223,6 +267,7 @@ static int run_verb(int argc, char **argv)
 	r = parse(argc, argv, &gate.options);
 	if (r == 0)
 		r = run(&gate);
+	gate_scratch_close(&gate);
 	gate_release(&gate);
 	return r;
 }
@@ -235,6 +280,8 @@ int cmd_gate(int argc, char **argv)
 	} verbs[] = {
 		{ "run", run_verb },
 		{ "list", gate_list },
+		{ "explain", gate_explain },
+		{ "diff", gate_diff },
 	};
 	const char *name = argc > 1 ? argv[1] : "";
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
@@ -244,5 +291,5 @@ int cmd_gate(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (!strcmp(name, verbs[i].name))
 			return verbs[i].function(argc - 1, argv + 1);
-	return *name ? usage("no verb ", name) : usage("run or list has to follow", "");
+	return *name ? usage("no verb ", name) : usage("run, list, explain or diff has to follow", "");
 }

@@ -72,26 +72,37 @@ enum gate_code gate_worse(enum gate_code a, enum gate_code b);
 /* gate_select.c: fills the items from options.paths. 0 or -ENOMEM; what is wrong with one path is its item's problem. */
 int gate_select(struct gate *gate);
 void gate_release(struct gate *gate);
+/* Opens a selected trace, and the directory of blobs that belongs to it, as `sworn verify` does. An fd or negative. */
+int gate_open(const char *path, const char *store);
+int gate_blobs(const char *path, const char *store);
 
 /* gate_process.c: a program to run to its end. */
 struct gate_process {
 	const char *const *argv;
-	char *const *environment;  /* NULL: the own one */
-	const char *directory;	   /* NULL: the own one */
-	int input, output, errors; /* borrowed; -1: nothing, nowhere */
-	int report;		   /* borrowed: kept open under its number, or -1 */
-	unsigned int timeout_s;	   /* 0: none */
+	const char *const *environment; /* NULL: the own one */
+	const char *directory;		/* NULL: the own one */
+	int input, output, errors;	/* borrowed; -1: nothing, nowhere */
+	int report;			/* borrowed: kept open under its number, or -1 */
+	unsigned int timeout_s;		/* 0: none */
 };
 
 /*
- * Runs this program with other arguments; it is killed when this process ends, and after the timeout. How it exited
+ * Runs a program, by PATH when `program` is -1; it is killed when this process ends, and after the timeout. How it exited
  * (128 and the signal's number after a signal), -ETIME or another -errno.
  */
 int gate_process_run(int program, const struct gate_process *process);
+/* A pipe whose other end a process of its own reads until nobody writes. The end to write to, or -errno. */
+int gate_drain(pid_t *ret_reader);
+/* Waits for that end; all who write must have closed the pipe. */
+void gate_drained(pid_t reader);
 /* A file without a name. Its fd (O_CLOEXEC) or -errno. */
 int gate_file(const char *name);
 /* The whole content as text, owned; NULL when it cannot be read or is too long. */
 char *gate_file_text(int fd, size_t *ret_length);
+/* The last line there that Sworn itself wrote on standard error, owned; NULL when there is none. */
+char *gate_last_words(int errors);
+/* Removes a directory and all below it, as far as it can. */
+void gate_remove_tree(const char *path);
 /*
  * Makes a directory below TMPDIR, and a process that outlives this one and removes the directory once nobody
  * holds gate->scratch_guard. 0 or -errno. gate_scratch_close() waits until it is gone.
@@ -115,6 +126,8 @@ struct gate_result {
 	size_t changes_count;		/* may be more than are kept */
 	char *inputs[GATE_CHANGES_MAX]; /* owned: inputs that are not those of the recording */
 	size_t inputs_count;
+	bool with_used[GATE_WITH_MAX]; /* OLD of this --with was executed or read */
+	char *kept;		       /* owned: where the trace of the new run is, or NULL */
 	unsigned int runs;
 	uint64_t wall_ns;
 	char *reproduce; /* owned: command line */
@@ -125,7 +138,7 @@ __attribute__((format(printf, 4, 5))) void gate_decide(struct gate_result *resul
 						       enum gate_code code, const char *reason, ...);
 void gate_result_release(struct gate_result *result);
 /* The object of the trace in the report. */
-void gate_result_json(struct json *json, const struct gate_result *result);
+void gate_result_json(struct json *json, const struct gate *gate, const struct gate_result *result);
 
 /* gate_replay.c: checks the trace without executing anything; false when that ended in a verdict. */
 bool gate_check(const struct gate *gate, struct gate_result *result);
@@ -134,6 +147,9 @@ void gate_replay(const struct gate *gate, struct gate_result *result);
 
 /* gate_run.c: gives all items to workers. The code of all, or -errno when nothing could be started. */
 int gate_run(struct gate *gate);
+
+/* Whether a run of any trace used this --with. */
+bool gate_with_used(const struct gate *gate, size_t with);
 
 /* gate_report.c: JSON (`finished` false: the one that stands there meanwhile), and text for people. */
 int gate_report(const struct gate *gate, enum gate_code code, bool finished);

@@ -42,9 +42,15 @@ static _Noreturn void become(int program, const struct gate_process *process, pi
 	if (process->report >= 0)
 		fcntl(process->report, F_SETFD, 0);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (!process->directory || chdir(process->directory) == 0)
-		fexecve(program, (char *const *)(uintptr_t)process->argv,
-			process->environment ? process->environment : environ);
+	char *const *argv = (char *const *)(uintptr_t)process->argv;
+	char *const *environment = process->environment ? (char *const *)(uintptr_t)process->environment
+							: environ;
+	if (!process->directory || chdir(process->directory) == 0) {
+		if (program < 0)
+			execvpe(argv[0], argv, environment);
+		else
+			fexecve(program, argv, environment);
+	}
 	fprintf(stderr, "sworn gate: cannot start in %s: %s\n",
 		process->directory ? process->directory : ".", strerror(errno));
 	_exit(125);
@@ -93,6 +99,35 @@ int gate_process_run(int program, const struct gate_process *process)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+int gate_drain(pid_t *ret_reader)
+{
+	char bytes[4096];
+	pid_t parent = getpid();
+	int ends[2], r;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_reader = fork();
+	if (*ret_reader == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[1]);
+		while (getppid() == parent && (read(ends[0], bytes, sizeof(bytes)) > 0 || errno == EINTR))
+			continue;
+		_exit(0);
+	}
+	r = -errno;
+	close(ends[0]);
+	if (*ret_reader > 0)
+		return ends[1];
+	close(ends[1]);
+	return r;
+}
+
+void gate_drained(pid_t reader)
+{
+	while (waitpid(reader, NULL, 0) < 0 && errno == EINTR)
+		continue;
+}
+
 int gate_file(const char *name)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
@@ -123,6 +158,19 @@ char *gate_file_text(int fd, size_t *ret_length)
 	return text;
 }
 
+char *gate_last_words(int errors)
+{
+	size_t length;
+	char *text = gate_file_text(errors, &length), *found = NULL, *more = NULL;
+	for (char *line = text ? strtok_r(text, "\n", &more) : NULL; line;
+	     line = strtok_r(NULL, "\n", &more))
+		if (strncmp(line, "sworn ", 6) == 0)
+			found = line;
+	found = found ? strdup(found) : NULL;
+	free(text);
+	return found;
+}
+
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
 	(void)status;
@@ -132,6 +180,11 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 	else
 		unlink(path);
 	return 0;
+}
+
+void gate_remove_tree(const char *path)
+{
+	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 /*
@@ -159,7 +212,7 @@ static _Noreturn void keep_house(char *scratch, int guard)
 	for (int i = 0; i < REMOVALS && access(scratch, F_OK) == 0; i++) {
 		if (i > 0)
 			nanosleep(&pause, NULL);
-		nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		gate_remove_tree(scratch);
 	}
 	_exit(0);
 }

@@ -10,20 +10,6 @@
 
 #define ARGUMENTS_MAX (GATE_WITH_MAX + 12)
 
-/* The last line that Sworn itself wrote, without what is not printable. NULL when there is none. Owned. */
-static char *last_words(int errors)
-{
-	size_t length;
-	char *text = gate_file_text(errors, &length), *found = NULL, *more = NULL;
-	for (char *line = text ? strtok_r(text, "\n", &more) : NULL; line;
-	     line = strtok_r(NULL, "\n", &more))
-		if (strncmp(line, "sworn ", 6) == 0)
-			found = line;
-	found = found ? strdup(found) : NULL;
-	free(text);
-	return found;
-}
-
 /* Runs `sworn verb ... --report FILE NAME` and gives the report, NULL when there is none that can be read. */
 static int ask(const struct gate *gate, const char *verb, const char *name,
 	       struct value **ret_report, char **ret_words)
@@ -55,7 +41,7 @@ static int ask(const struct gate *gate, const char *verb, const char *name,
 		text = gate_file_text(process.report, &length);
 	if (!text || document_parse(text, length, ret_report) < 0)
 		*ret_report = NULL;
-	*ret_words = last_words(process.errors);
+	*ret_words = gate_last_words(process.errors);
 	free(text);
 	close(process.report);
 	close(process.errors);

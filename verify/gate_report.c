@@ -179,7 +179,9 @@ static void print_report(struct json *json, const struct gate *gate, enum gate_c
 	json_uint(json, "repeat", options->repeat);
 	json_open(json, "counts", '{');
 	all = count(gate, NULL, counts, &tenant_code);
-	json_counts(json, all, counts);
+	if (!finished)
+		memset(counts, 0, sizeof(counts));
+	json_counts(json, finished ? all : 0, counts);
 	json_close(json, '}');
 	json_open(json, "tenants", '[');
 	for (size_t i = 0; finished && i < gate->count; i++) {
@@ -268,6 +270,7 @@ static void print_failure(FILE *out, const struct gate_item *item)
 	for (const struct value *input = value_list(item->result, "inputs_changed"); input;
 	     input = input->next)
 		print_field(out, "input", input->text);
+	print_field(out, "new trace", value_text(item->result, "kept"));
 	print_field(out, "reproduce", value_text(item->result, "reproduce"));
 }
 

@@ -30,6 +30,7 @@ void gate_result_release(struct gate_result *result)
 	}
 	free(result->reason);
 	free(result->reproduce);
+	free(result->kept);
 	document_release(result->verified);
 	document_release(result->replayed);
 }
@@ -56,7 +57,16 @@ static void print_changes(struct json *json, const struct gate_result *result)
 	json_uint(json, "inputs_changed_found", result->inputs_count);
 }
 
-void gate_result_json(struct json *json, const struct gate_result *result)
+static void print_with(struct json *json, const struct gate *gate, const struct gate_result *result)
+{
+	json_open(json, "with_used", '[');
+	for (size_t i = 0; gate->options.with[i]; i++)
+		if (result->with_used[i])
+			json_text(json, NULL, gate->options.with[i]);
+	json_close(json, ']');
+}
+
+void gate_result_json(struct json *json, const struct gate *gate, const struct gate_result *result)
 {
 	const struct value *checked = value_member(result->replayed, "checked");
 	const struct value *divergence = value_member(result->replayed, "divergence");
@@ -78,7 +88,9 @@ void gate_result_json(struct json *json, const struct gate_result *result)
 	json_uint(json, "runs", result->runs);
 	json_uint(json, "wall_ns", result->wall_ns);
 	print_changes(json, result);
+	print_with(json, gate, result);
 	value_write(json, "divergence", divergence);
+	json_text(json, "kept", result->kept);
 	json_text(json, "reproduce", result->reproduce);
 	json_close(json, '}');
 }

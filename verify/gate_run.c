@@ -10,6 +10,7 @@
 
 #include "../traces/blob.h"
 #include "gate.h"
+#include "gate_rerun.h"
 
 enum gate_code gate_worse(enum gate_code a, enum gate_code b)
 {
@@ -69,11 +70,13 @@ static int work(const struct gate *gate, const struct gate_item *item)
 	result.path = item->path;
 	if (item->problem)
 		gate_decide(&result, "refused", item->code, "%s", item->problem);
+	else if (gate->options.mode == GATE_RERUN)
+		gate_rerun(gate, (size_t)(item - gate->items), &result);
 	else
 		gate_replay(gate, &result);
 	result.reproduce = reproduce(gate, item->path);
 	result.wall_ns = report_now_ns() - start_ns;
-	gate_result_json(&json, &result);
+	gate_result_json(&json, gate, &result);
 	r = fclose(json.out) != 0 ? -ENOMEM : write_all(item->answer, text, length);
 	free(text);
 	gate_result_release(&result);
@@ -108,7 +111,7 @@ static int start_worker(struct gate *gate, struct gate_item *item)
 }
 
 /* A worker that said nothing leaves the question of its trace open. */
-static struct value *own_result(const char *path, const char *reason)
+static struct value *own_result(const struct gate *gate, const char *path, const char *reason)
 {
 	struct gate_result result = { .path = path };
 	struct value *value = NULL;
@@ -118,7 +121,7 @@ static struct value *own_result(const char *path, const char *reason)
 	if (!json.out)
 		return NULL;
 	gate_decide(&result, "incomplete", GATE_UNKNOWN, "%s", reason);
-	gate_result_json(&json, &result);
+	gate_result_json(&json, gate, &result);
 	if (fclose(json.out) != 0 || document_parse(text, length, &value) < 0)
 		value = NULL;
 	free(text);
@@ -126,16 +129,16 @@ static struct value *own_result(const char *path, const char *reason)
 	return value;
 }
 
-static void conclude(struct gate_item *item, const char *problem)
+static void conclude(const struct gate *gate, struct gate_item *item, const char *problem)
 {
 	if (!item->result)
-		item->result = own_result(item->path, problem);
+		item->result = own_result(gate, item->path, problem);
 	item->code = item->result ? (enum gate_code)value_number(item->result, "code") : GATE_UNKNOWN;
 	/* A number that is none of ours would count as the best one. */
 	item->code = gate_worse(item->code, item->code);
 }
 
-static void collect(struct gate_item *item)
+static void collect(const struct gate *gate, struct gate_item *item)
 {
 	char problem[96], *text;
 	size_t length;
@@ -149,7 +152,7 @@ static void collect(struct gate_item *item)
 		item->result = NULL;
 	snprintf(problem, sizeof(problem), "the worker ended without a result (wait status 0x%x)",
 		 (unsigned int)status);
-	conclude(item, problem);
+	conclude(gate, item, problem);
 	free(text);
 	close(item->answer);
 }
@@ -177,10 +180,20 @@ static size_t wait_some(struct gate *gate, size_t first, size_t next)
 	for (size_t i = 0; i < busy; i++) {
 		if (!polls[i].revents)
 			continue;
-		collect(items[i]);
+		collect(gate, items[i]);
 		done++;
 	}
 	return done;
+}
+
+bool gate_with_used(const struct gate *gate, size_t with)
+{
+	for (size_t i = 0; i < gate->count; i++)
+		for (const struct value *used = value_list(gate->items[i].result, "with_used");
+		     used; used = used->next)
+			if (used->kind == VALUE_TEXT && !strcmp(used->text, gate->options.with[with]))
+				return true;
+	return false;
 }
 
 int gate_run(struct gate *gate)
@@ -197,7 +210,7 @@ int gate_run(struct gate *gate)
 				busy++;
 				continue;
 			}
-			conclude(item, "no worker could be started: free memory or processes");
+			conclude(gate, item, "no worker could be started: free memory or processes");
 			done++;
 		}
 		show_progress(gate, done);
@@ -213,6 +226,9 @@ int gate_run(struct gate *gate)
 		fputs("\r\033[K", stderr);
 	for (size_t i = 0; i < gate->count; i++)
 		code = gate_worse(code, gate->items[i].code);
+	for (size_t i = 0; gate->count && gate->options.with[i]; i++)
+		if (!gate_with_used(gate, i))
+			code = gate_worse(code, GATE_NOTHING);
 	gate->wall_ns = report_now_ns() - start_ns;
 	return (int)code;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../traces/store.h"
 #include "gate.h"
 
 #define SUFFIX ".sworn"
@@ -181,4 +182,35 @@ int gate_select(struct gate *gate)
 		r = add_path(gate, gate->options.paths[i]);
 	drop(gate);
 	return r;
+}
+
+int gate_open(const char *path, const char *store)
+{
+	char *name = NULL;
+	int store_fd = path[0] == '@' ? store_find(store) : -1;
+	int fd = path[0] == '@' && store_fd < 0 ? store_fd : store_trace(store_fd, path, &name);
+	if (store_fd >= 0)
+		close(store_fd);
+	free(name);
+	return fd;
+}
+
+int gate_blobs(const char *path, const char *store)
+{
+	char *beside = NULL;
+	int fd, store_fd;
+	const char *end = strrchr(path, '/');
+	if (!store && path[0] != '@') {
+		if (asprintf(&beside, "%.*s../blobs/sha256", end ? (int)(end - path) + 1 : 0, path) < 0)
+			return -ENOMEM;
+		fd = open(beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		free(beside);
+		if (fd >= 0)
+			return fd;
+	}
+	store_fd = store_find(store);
+	fd = store_fd < 0 ? store_fd : store_blobs(store_fd);
+	if (store_fd >= 0)
+		close(store_fd);
+	return fd;
 }

@@ -2,54 +2,9 @@
 # `sworn gate run --mode replay` and `sworn gate list`: verdicts, codes and reports for whole, damaged, forged and
 # missing traces; command lines that make no sense.
 . "$(dirname "$0")/lib.sh"
+. "$E2E/gate.sh"
 
 cd "$WORK" || exit 1
-unset GITHUB_ACTIONS GITHUB_STEP_SUMMARY
-
-# gate NAME STATUS ARGUMENT...: runs `sworn gate` into NAME.out and NAME.err in the log
-gate()
-{
-	local name=$1 wanted=$2 status=0
-
-	shift 2
-	sworn gate "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" || status=$?
-	[ "$status" -eq "$wanted" ] && pass && return
-	fail "$name" "exit status $status, not $wanted: sworn gate ${*@Q}"
-	tail -n 25 "$LOG/$name.out" "$LOG/$name.err" | sed 's/^/    /'
-	return 1
-}
-
-# says NAME PATTERN: its output has a line that matches
-says()
-{
-	grep -qE -- "$2" "$LOG/$1.out" "$LOG/$1.err" && pass && return
-	fail "$1" "nothing says '$2':"
-	sed 's/^/    /' "$LOG/$1.out" "$LOG/$1.err"
-}
-
-# report NAME FILE TEST: Python expressions over the report `r`, one per line, must hold
-report()
-{
-	python3 - "$2" "$3" > "$LOG/$1.check" 2>&1 <<'END' && pass && return
-import json, sys
-
-with open(sys.argv[1]) as file:
-    r = json.load(file)
-KEYS = "schema kind tool mode code_was_run with repeat counts tenants usage verdict code traces"
-TRACE = ("path digest tenant argv recorded verdict code reason checked units isolation runs wall_ns changes changes_found "
-         "inputs_changed inputs_changed_found divergence reproduce")
-assert set(r) == set(KEYS.split()), sorted(set(r) ^ set(KEYS.split()))
-for trace in r["traces"]:
-    assert set(trace) == set(TRACE.split()), sorted(set(trace) ^ set(TRACE.split()))
-assert r["schema"] == 1 and r["kind"] == "gate"
-assert r["counts"]["traces"] == len(r["traces"]) == sum(t["traces"] for t in r["tenants"])
-for line in sys.argv[2].splitlines():
-    assert not line.strip() or eval(line.strip()), f"{line.strip()}: {json.dumps(r, indent=1)}"
-END
-	fail "$1" "the report is not as it must be:"
-	sed 's/^/    /' "$LOG/$1.check"
-}
-
 mkdir -p good/inner bad
 echo 'a needle in the data' > data
 sworn record --schedule seeded --seed 1 -o good/one.sworn -- sed p data > /dev/null 2>&1 || fail setup "recording"
