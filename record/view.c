@@ -15,9 +15,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define SIGNAL_LINK "anon_inode:[signalfd]"
 #include "../sandbox/descriptor.h"
 
+#define SIGNAL_LINK "anon_inode:[signalfd]"
 #define NOT_NICE 20 /* as the call answers for a niceness of 0 */
 #define FS_BLOCKS (1ULL << 28)
 #define FS_FREE (1ULL << 27)
