@@ -29,6 +29,7 @@
 #include "record.h"
 #include "recorder.h"
 #include "report.h"
+#include "signing.h"
 #include "socket_time.h"
 #include "view.h"
 
@@ -122,6 +123,7 @@ struct recording {
 	struct trace_summary summary;
 	const char *assumptions[4 + VIEW_OUTSIDE_MAX], *exclusions[2];
 	struct report_file report;
+	struct signing signing;
 };
 
 /* The model, and which processor the guests run on: without --cpu CPUID tells them. */
@@ -157,6 +159,10 @@ static void choose_seed(struct recording *recording)
 
 static int open_writer(struct recording *recording)
 {
+	struct signing *signing = &recording->signing;
+	struct signer signer = { .key = tenant_key(&signing->file.tenant, KEY_RECORDER) };
+	int r;
+
 	recording->info = (struct trace_info){
 		.table_version = SYSCALL_TABLE_VERSION,
 		.seed = recording->seed,
@@ -177,12 +183,19 @@ static int open_writer(struct recording *recording)
 	clock_gettime(CLOCK_REALTIME, &now);
 	recording->info.started_utc_ns = (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 	if (!recording->options.output) {
-		recording->store_fd = store_open(recording->options.store);
+		recording->store_fd = store_open(signing_store(&recording->signing, &recording->options));
 		if (recording->store_fd < 0)
 			return recording->store_fd;
+		r = store_claim(recording->store_fd, signing->file.tenant.id);
+		if (r < 0)
+			return r;
 	}
-	return writer_open(recording->options.output, recording->store_fd, &recording->info,
-			   &recording->recorder.writer);
+
+	memcpy(signer.tenant, signing->file.tenant.id, sizeof(signer.tenant));
+	r = writer_open_signed(recording->options.output, recording->store_fd, &recording->info,
+			       signing->is_signed ? &signer : NULL, &recording->recorder.writer);
+	signing_release(signing);
+	return r;
 }
 
 /* The name of an open file or directory; false when there is none. */
@@ -225,7 +238,7 @@ static int start(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
 	static char store[PATH_BYTES_MAX], trace[PATH_BYTES_MAX];
-	const char *hidden[] = { NULL, NULL };
+	const char *hidden[SIGNING_HIDDEN_MAX + 2] = { NULL };
 	struct ambient_options ambient = {
 		.argv = recording->options.command,
 		.environment = environ,
@@ -252,6 +265,7 @@ static int start(struct recording *recording)
 		hidden[0] = store;
 	else if (path_of(writer_fd(rec->writer), trace, sizeof(trace)))
 		hidden[0] = trace;
+	signing_hide(&recording->signing, hidden);
 	r = ambient_start(&ambient, &guest);
 	if (r < 0 && r != -ENOENT && r != -EACCES && r != -ENOEXEC)
 		explain_places(&ambient, r);
@@ -490,6 +504,17 @@ static int write_report(const struct recording *recording, const struct ending *
 		memcpy(report.outputs, recording->outputs, sizeof(report.outputs));
 	}
 	fill_trace(recording, &report.trace);
+	if (recording->path && recording->signing.is_signed) {
+		report.trace.is_signed = true;
+		report.trace.trust = trust_state_text(TRUST_OK);
+		report.trace.signer = recording->signing.file.tenant.name;
+		report.trace.signed_events = recording->events;
+		memcpy(report.trace.kid,
+		       tenant_key(&recording->signing.file.tenant, KEY_RECORDER)->id, DIGEST_BYTES);
+	} else if (recording->path) {
+		report.trace.trust = trust_state_text(TRUST_UNSIGNED);
+	}
+	memcpy(report.tenant, recording->signing.file.tenant.id, sizeof(report.tenant));
 	report_usage(&report, recording->started_ns, RUSAGE_SELF);
 	report.bytes = report.trace.bytes;
 	r = report_format(&report, &text, &length);
@@ -537,8 +562,10 @@ static int conclude(const struct recording *recording, int error)
 		.error = error,
 		.command = recording->options.command[0],
 		.output = recording->options.output,
+		.tenant = recording->signing.store[0] ? recording->signing.file.tenant.name : NULL,
 		.path = recording->path,
-		.detail = recording->recorder.status,
+		.detail = recording->stage == STAGE_KEYS ? recording->signing.keystore.reason
+							 : recording->recorder.status,
 		.events = recording->events,
 		.held_up_ns = recording->held_up_ns,
 		.wait_status = recording->recorder.command_status,
@@ -583,7 +610,11 @@ int cmd_record(int argc, char **argv)
 	r = open_report(&recording);
 	if (r != 0)
 		return r;
-	r = sodium_init() < 0 ? -ENOMEM : record(&recording);
+	r = sodium_init() < 0 ? -ENOMEM : signing_prepare(&recording.options, &recording.signing);
+	if (r < 0)
+		recording.stage = STAGE_KEYS;
+	else
+		r = record(&recording);
 	if (r == 0)
 		guests_release(&recording.recorder.guests);
 	socket_time_release(&recording.recorder);

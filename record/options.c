@@ -43,6 +43,9 @@ static const char help[] =
 	"  --checkpoint-interval N   hash the state every N events too (default: at exec and exit only)\n"
 	"  --with OLD=NEW            show the file or directory NEW where OLD is\n"
 	"  --order TEXT              with seeded: turns come from TEXT, all else from the seed\n"
+	"  --tenant ID|NAME          whose trace it is: signed with that tenant's key, kept in its store\n"
+	"  --keystore DIR            where the keys are (default: $SWORN_KEYSTORE, $XDG_DATA_HOME/sworn/keys)\n"
+	"  --passphrase-file FILE    the passphrase of a keystore that has one, instead of asking for it\n"
 	"  --report FILE             write a JSON report (- for standard output)\n"
 	"\n"
 	"Exits as COMMAND did (128+N after signal N); 125 when recording failed, 126 when COMMAND cannot be\n"
@@ -177,6 +180,9 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		{ "preempt", 1, NULL, 'P' },
 		{ "allow", 1, NULL, 'A' },
 		{ "report", 1, NULL, 'R' },
+		{ "keystore", 1, NULL, 'K' },
+		{ "tenant", 1, NULL, 'I' },
+		{ "passphrase-file", 1, NULL, 'F' },
 		{ "workdir-as", 1, NULL, 'W' },
 		{ "env", 1, NULL, 'V' },
 		{ "private-tmp", 0, NULL, 'T' },
@@ -196,6 +202,9 @@ int options_parse(int argc, char **argv, struct record_options *ret)
 		case 'o': ret->output = optarg; break;
 		case 'D': ret->store = optarg; break;
 		case 'R': ret->report = optarg; break;
+		case 'K': ret->keystore = optarg; break;
+		case 'I': ret->tenant = optarg; break;
+		case 'F': ret->passphrase_file = optarg; break;
 		case 'X': ret->chaos = true; break;
 		case 'T': ret->private_tmp = true; break;
 		case 'O': ret->order = optarg; break;

@@ -14,6 +14,7 @@
 struct record_options {
 	const char *output, *store, *seed, *report; /* borrowed from argv; NULL: not given */
 	const char *preempt, *schedule, *clock, *workdir, *cpu_name;
+	const char *keystore, *tenant, *passphrase_file;
 	bool clock_virtual, schedule_seeded, chaos, allow_network, private_tmp;
 	const char *variables[VARIABLES_MAX + 1]; /* NAME or NAME=VALUE; NULL behind the last; none: all */
 	size_t variables_count;

@@ -53,7 +53,8 @@ const char *ending_status(const struct ending *ending)
 	if (ending->error == 0)
 		return "ok";
 	switch (ending->stage) {
-	case STAGE_SETUP: return "setup";
+	case STAGE_SETUP:
+	case STAGE_KEYS: return "setup";
 	case STAGE_TRACE:
 		return strcmp(find_cause(ending->error)->status, "disk_full") ? "setup" : "disk_full";
 	case STAGE_START:
@@ -136,8 +137,13 @@ static void describe_success(const struct ending *ending, char *text, size_t siz
 {
 	int n = snprintf(text, size,
 			 "sworn: %" PRIu64 " events in %s; to repeat the run: sworn replay%s%s",
-			 ending->events, ending->path, ending->output ? " " : "",
-			 ending->output ? ending->path : "");
+			 ending->events, ending->path,
+			 ending->output	  ? " "
+			 : ending->tenant ? " --tenant "
+					  : "",
+			 ending->output	  ? ending->path
+			 : ending->tenant ? ending->tenant
+					  : "");
 
 	if (ending->held_up_ns >= WORTH_SAYING_NS && n > 0 && (size_t)n < size)
 		snprintf(text + n, size - (size_t)n,
@@ -159,6 +165,11 @@ void ending_describe(const struct ending *ending, char *ret_text, size_t size)
 		snprintf(ret_text, size,
 			 "sworn record: nothing could be set up: %s; free memory and descriptors",
 			 error);
+		return;
+	case STAGE_KEYS:
+		snprintf(ret_text, size,
+			 "sworn record: nothing was recorded, because it could not be signed: %s",
+			 ending->detail && ending->detail[0] ? ending->detail : error);
 		return;
 	case STAGE_TRACE:
 		snprintf(ret_text, size,

@@ -18,6 +18,7 @@ enum record_code {
 /* How far it came. */
 enum stage {
 	STAGE_SETUP,   /* before there was a trace */
+	STAGE_KEYS,    /* opening the keystore */
 	STAGE_TRACE,   /* creating the trace */
 	STAGE_START,   /* starting the command */
 	STAGE_COUNTER, /* the counter that --preempt pmu asks for */
@@ -30,6 +31,7 @@ struct ending {
 	int error;	     /* 0, or what ended it there */
 	const char *command; /* its name */
 	const char *output;  /* as given with -o, or NULL: the store */
+	const char *tenant;  /* its name, unless it is the default one */
 	const char *path;    /* of the whole trace; NULL without one */
 	const char *detail;  /* more about the error, or NULL */
 	uint64_t events;

@@ -33,16 +33,23 @@ static const char help[] =
 	"\n"
 	"  --show-output    print what the program wrote to standard output and error\n"
 	"  --store DIR      the store (default: $XDG_DATA_HOME/sworn/store)\n"
+	"  --keystore DIR   whose keys count (default: $SWORN_KEYSTORE, $XDG_DATA_HOME/sworn/keys)\n"
+	"  --trust FILE     keys that count as well, in lines as `sworn key export` prints them\n"
+	"  --tenant ID|NAME the trace has to be this tenant's; @NAME is looked for in its store\n"
+	"  --allow-unsigned   replay a trace, or a part of one, that nobody signed\n"
+	"  --allow-untrusted  replay one that is signed by an unknown or expired key\n"
 	"  --allow-truncated  replay a trace that is cut off, as far as it goes; exit 0 when that is identical\n"
 	"  --allow-repaired  the same for a trace that `sworn repair` made of such a one\n"
 	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
 	"  -j, --jobs N     play units that share no memory in N workers at a time (default 1)\n"
 	"\n"
-	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell, 4 no trace, 5 integrity or truncation.\n";
+	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell, 4 no trace, 5 integrity, truncation, or\n"
+	"a signature that is missing or not trusted.\n";
 
 struct options {
-	const char *trace, *store, *report;
-	bool show_output, allow_truncated, allow_repaired;
+	const char *trace, *store, *report, *keystore, *trust_file, *tenant;
+	bool show_output;
+	struct trust_allow allow;
 	unsigned int jobs;
 };
 
@@ -51,6 +58,10 @@ struct run {
 	struct replayer replayer, clerk; /* clerk: of a crew, -j */
 	struct groups *groups;		 /* with -j only */
 	struct outcome outcome;
+	struct trust trust;
+	uint8_t tenant[TENANT_ID_SIZE]; /* that --tenant names */
+	char tenant_store[HOME_PATH_MAX];
+	const char *store; /* --store, or the tenant's; NULL: the default one */
 	struct report_file report;
 	FILE *out; /* where people read the verdict */
 	int fd, blobs_fd, source_fd, store_fd;
@@ -84,10 +95,19 @@ static bool is_number(const char *text, long max)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{ "store", 1, NULL, 'D' },	    { "report", 1, NULL, 'R' },
-		{ "show-output", 0, NULL, 'O' },    { "help", 0, NULL, 'h' },
-		{ "jobs", 1, NULL, 'j' },	    { "allow-truncated", 0, NULL, 'T' },
-		{ "allow-repaired", 0, NULL, 'P' }, { NULL, 0, NULL, 0 },
+		{ "store", 1, NULL, 'D' },
+		{ "report", 1, NULL, 'R' },
+		{ "show-output", 0, NULL, 'O' },
+		{ "help", 0, NULL, 'h' },
+		{ "jobs", 1, NULL, 'j' },
+		{ "allow-truncated", 0, NULL, 'T' },
+		{ "allow-unsigned", 0, NULL, 'u' },
+		{ "allow-untrusted", 0, NULL, 'U' },
+		{ "keystore", 1, NULL, 'K' },
+		{ "trust", 1, NULL, 'F' },
+		{ "tenant", 1, NULL, 'I' },
+		{ "allow-repaired", 0, NULL, 'P' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -98,8 +118,13 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'D': ret->store = optarg; break;
 		case 'R': ret->report = optarg; break;
 		case 'O': ret->show_output = true; break;
-		case 'P': ret->allow_repaired = true; break;
-		case 'T': ret->allow_truncated = true; break;
+		case 'P': ret->allow.repaired = true; break;
+		case 'T': ret->allow.truncated = true; break;
+		case 'u': ret->allow.is_unsigned = true; break;
+		case 'U': ret->allow.untrusted = true; break;
+		case 'K': ret->keystore = optarg; break;
+		case 'F': ret->trust_file = optarg; break;
+		case 'I': ret->tenant = optarg; break;
 		case 'j':
 			if (!is_number(optarg, JOBS_MAX))
 				return usage("-j wants a number of workers, not ", optarg);
@@ -150,14 +175,41 @@ static int start_sources(struct run *run)
 	return r;
 }
 
+static int open_trust(struct run *run)
+{
+	struct outcome *outcome = &run->outcome;
+	int r = trust_load(&run->trust, run->options.keystore, run->options.trust_file);
+
+	run->fd = -1;
+	if (r == 0 && run->options.tenant &&
+	    trust_tenant(&run->trust, run->options.tenant, run->tenant) < 0) {
+		snprintf(run->trust.reason, sizeof(run->trust.reason),
+			 "%s is no tenant of the keystore", run->options.tenant);
+		r = SWORN_EKEYSTORE;
+	}
+	run->store = run->options.store;
+	if (r == 0 && run->options.tenant && !run->store &&
+	    trust_store(run->options.keystore, run->tenant, run->tenant_store,
+			sizeof(run->tenant_store)) == 0)
+		run->store = run->tenant_store;
+	outcome->name = run->options.trace;
+	if (r < 0)
+		snprintf(outcome->reason, sizeof(outcome->reason), "%.500s",
+			 run->trust.reason[0] ? run->trust.reason : error_text(r));
+	return r;
+}
+
 /* Everything that needs the host's files, before privileges are dropped and the first byte is parsed. */
 static int open_files(struct run *run)
 {
 	char *name = NULL;
+	int r = open_trust(run);
 
 	run->store_fd = run->blobs_fd = run->source_fd = -1;
+	if (r < 0)
+		return r;
 	if (!run->options.trace || run->options.trace[0] == '@' || run->options.store)
-		run->store_fd = store_find(run->options.store);
+		run->store_fd = store_find(run->store);
 	if (run->store_fd < 0 && (!run->options.trace || run->options.trace[0] == '@'))
 		run->fd = SWORN_ENOTRACE;
 	else
@@ -170,7 +222,7 @@ static int open_files(struct run *run)
 	}
 	run->outcome.name = name;
 	if (run->store_fd < 0)
-		run->store_fd = store_find(NULL);
+		run->store_fd = store_find(run->store);
 	if (run->store_fd >= 0)
 		run->blobs_fd = store_blobs(run->store_fd);
 	return run->blobs_fd >= 0 ? start_sources(run) : 0;
@@ -232,8 +284,8 @@ static void explain(struct run *run, const struct event *event, int error)
 /* Whether a trace without an end is taken as far as it goes. */
 static bool takes_prefix(const struct run *run)
 {
-	return run->outcome.trace.is_derived ? run->options.allow_repaired
-					     : run->options.allow_truncated;
+	return run->outcome.trace.is_derived ? run->options.allow.repaired
+					     : run->options.allow.truncated;
 }
 
 static int play(struct run *run)
@@ -302,12 +354,45 @@ static int check_cpu(struct outcome *outcome, const struct reader *reader)
 	return SWORN_EHOST;
 }
 
+/* Who signed the trace, and what that leaves of it to be replayed. */
+static int judge(struct run *run, int found)
+{
+	struct outcome *outcome = &run->outcome;
+	struct trace_report *trace = &outcome->trace;
+	struct reader *reader = run->replayer.reader;
+	char *reason = outcome->reason;
+	uint64_t events;
+	int r = trust_judge_trace(&run->trust, reader, trace, &outcome->judgement);
+
+	if (r < 0) {
+		snprintf(reason, sizeof(outcome->reason),
+			 "the header does not match its signature by %s",
+			 outcome->judgement.signer.name);
+		return r;
+	}
+	if (run->options.tenant && memcmp(run->tenant, trace->tenant, TENANT_ID_SIZE) != 0) {
+		snprintf(reason, sizeof(outcome->reason), "it is not a trace of tenant %s",
+			 run->options.tenant);
+		return SWORN_EUNTRUSTED;
+	}
+	r = trust_verdict(&outcome->judgement, trace, found, &run->options.allow, &events);
+	if (r == SWORN_EUNSIGNED && outcome->judgement.state != TRUST_UNSIGNED)
+		snprintf(reason, sizeof(outcome->reason), "it is cut, and no event of it is signed");
+	else if (r == SWORN_EUNSIGNED || r == SWORN_EUNTRUSTED)
+		snprintf(reason, sizeof(outcome->reason), "%s", outcome->judgement.text);
+	if (r == 0 && found == SWORN_ETRUNCATED) {
+		reader_limit(reader, events);
+		trace->events = events;
+	}
+	return r;
+}
+
 static int open_trace(struct run *run)
 {
 	struct outcome *outcome = &run->outcome;
 	struct replayer *rep = &run->replayer;
 	uint64_t bytes;
-	int r = reader_open(run->fd, -1, &rep->reader);
+	int r = reader_open(run->fd, -1, &rep->reader), found;
 
 	if (run->options.jobs > 1 && !(run->groups = groups_new()))
 		r = -ENOMEM;
@@ -320,14 +405,18 @@ static int open_trace(struct run *run)
 	if (r == 0)
 		r = reader_check(rep->reader, &outcome->trace, run->groups ? groups_note : NULL,
 				 run->groups);
-	if (r == SWORN_ETRUNCATED && takes_prefix(run) && outcome->trace.events > 0) {
+	found = r;
+	if (r == 0 || r == SWORN_ETRUNCATED)
+		r = judge(run, r);
+	if (r == 0 && found == SWORN_ETRUNCATED) {
 		groups_release(run->groups); /* a prefix has no totals for a crew to add up to */
 		run->groups = NULL;
 		return 0;
 	}
 	if (r < 0) {
-		snprintf(outcome->reason, sizeof(outcome->reason), "%s",
-			 outcome->trace.reason[0] ? outcome->trace.reason : error_text(r));
+		if (!outcome->reason[0])
+			snprintf(outcome->reason, sizeof(outcome->reason), "%s",
+				 outcome->trace.reason[0] ? outcome->trace.reason : error_text(r));
 		return r;
 	}
 	if (outcome->trace.completeness != COMPLETE_YES) {
@@ -487,5 +576,6 @@ int cmd_replay(int argc, char **argv)
 	replayer_release(&run.replayer);
 	replayer_release(&run.clerk);
 	groups_release(run.groups);
+	trust_release(&run.trust);
 	return r;
 }

@@ -32,6 +32,14 @@ static const struct verdict verdicts[] = {
 	{ SWORN_EREFUSED, CODE_INTEGRITY, "refused",
 	  "do not trust this file: no recording asks for this; get an intact copy" },
 	{ SWORN_ELIMIT, CODE_INTEGRITY, "refused", "do not trust this file; get an intact copy" },
+	{ SWORN_EUNSIGNED, CODE_INTEGRITY, "unsigned",
+	  "get a signed copy from who recorded it, or accept it as it is with --allow-unsigned" },
+	{ SWORN_EUNTRUSTED, CODE_INTEGRITY, "untrusted",
+	  "if you know whose key it is, `sworn key trust` the line that `sworn key export` prints there; or accept it "
+	  "as it is with --allow-untrusted" },
+	{ SWORN_EALGORITHM, CODE_UNKNOWN, "could not tell", "sign it with an Ed25519 key" },
+	{ SWORN_EKEYSTORE, CODE_UNKNOWN, "could not tell",
+	  "mend the keystore, or name another with --keystore" },
 	{ SWORN_EBLOB, CODE_INTEGRITY, "refused",
 	  "name the store that holds the trace's blobs with --store, or get an intact copy" },
 	{ SWORN_EVERSION, CODE_UNKNOWN, "could not tell", "use a newer version of sworn" },
@@ -122,13 +130,27 @@ static void split_lines(char *text, const char **ret_lines, size_t max)
 	ret_lines[count] = NULL;
 }
 
-static void print_divergence(FILE *out, const struct divergence *d)
+/* "default", or the id. */
+static void tenant_word(const struct outcome *outcome, char ret_text[2 * TENANT_ID_SIZE + 1])
 {
+	static const uint8_t zeros[TENANT_ID_SIZE];
+
+	if (memcmp(outcome->trace.tenant, zeros, TENANT_ID_SIZE) == 0)
+		strcpy(ret_text, "default");
+	else
+		hex_encode(outcome->trace.tenant, TENANT_ID_SIZE, ret_text);
+}
+
+static void print_divergence(FILE *out, const struct outcome *outcome)
+{
+	const struct divergence *d = &outcome->replayer->divergence;
+	char tenant[2 * TENANT_ID_SIZE + 1];
 	char *copy = d->backtrace ? strdup(d->backtrace) : NULL;
 	const char *lines[LINES_MAX + 1];
 
-	fprintf(out, "  first difference at event %" PRIu64 ": tenant default, unit %u, thread %u, %s\n",
-		d->event, d->unit, d->thread, d->call);
+	tenant_word(outcome, tenant);
+	fprintf(out, "  first difference at event %" PRIu64 ": tenant %s, unit %u, thread %u, %s\n",
+		d->event, tenant, d->unit, d->thread, d->call);
 	fprintf(out, "    where     %s\n    expected  %s\n    actual    %s\n", d->where,
 		d->expected, d->actual);
 	if (d->previous_count)
@@ -156,14 +178,13 @@ static const char *verdict_text(const struct outcome *outcome)
 static void print_tenant(FILE *out, const struct outcome *outcome)
 {
 	const struct replayer *rep = outcome->replayer;
-	char state[DIGEST_HEX_BYTES] = "unknown";
+	char state[DIGEST_HEX_BYTES] = "unknown", tenant[2 * TENANT_ID_SIZE + 1];
 
+	tenant_word(outcome, tenant);
 	if (rep->ended)
 		digest_hex(rep->state, state);
-	fprintf(out,
-		"tenant default: %" PRIu64 " of %" PRIu64 " events, %u unit%s, %" PRIu64
-		" checkpoint%s, ",
-		rep->played, outcome->trace.events, rep->guests.units_count,
+	fprintf(out, "tenant %s: %" PRIu64 " of %" PRIu64 " events, %u unit%s, %" PRIu64 " checkpoint%s, ",
+		tenant, rep->played, outcome->trace.events, rep->guests.units_count,
 		plural(rep->guests.units_count), rep->checkpoints, plural(rep->checkpoints));
 	fprintf(out, "state %s%s, isolation (%s): %s\n", rep->ended ? "sha256:" : "", state,
 		outcome->domain.isolation[0] ? outcome->domain.isolation : "none",
@@ -182,7 +203,7 @@ void outcome_print(FILE *out, const struct outcome *outcome)
 	if (outcome->reason[0])
 		fprintf(out, "  %s\n", outcome->reason);
 	if (outcome->replayer && outcome->replayer->divergence.found)
-		print_divergence(out, &outcome->replayer->divergence);
+		print_divergence(out, outcome);
 	if (advice)
 		fprintf(out, "  next: %s\n", advice);
 }
@@ -233,9 +254,7 @@ int outcome_report(const struct report_file *file, const struct outcome *outcome
 	struct report_divergence divergence;
 	struct report report = {
 		.kind = "replay",
-		.trace = { .path = outcome->name,
-			   .bytes = outcome->trace.bytes,
-			   .is_signed = outcome->trace.is_signed },
+		.trace = { .path = outcome->name, .bytes = outcome->trace.bytes },
 		.events = outcome->trace.events,
 		.units = outcome->trace.units,
 		.isolation = outcome->domain.isolation[0] ? outcome->domain.isolation : NULL,
@@ -248,6 +267,7 @@ int outcome_report(const struct report_file *file, const struct outcome *outcome
 	size_t length;
 	int r;
 
+	report_signer(&report.trace, &outcome->trace, &outcome->judgement);
 	memcpy(report.trace.digest, outcome->file_digest, DIGEST_BYTES);
 	memcpy(report.trace.seal, outcome->trace.seal_id, DIGEST_BYTES);
 	memcpy(report.tenant, outcome->trace.tenant, sizeof(report.tenant));

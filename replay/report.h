@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "../traces/report.h"
+#include "../traces/trust.h"
 #include "replayer.h"
 
 enum verdict_code {
@@ -26,6 +27,7 @@ struct outcome {
 	const struct replayer *replayer; /* NULL before there is one */
 	bool prefix;			 /* the trace is cut, and identical as far as it goes */
 	struct trace_report trace;
+	struct judgement judgement; /* of who signed it; text empty: it was not come to */
 	struct domain_report domain;
 	uint8_t file_digest[DIGEST_BYTES];
 	uint64_t started_ns; /* CLOCK_MONOTONIC */

@@ -7,6 +7,7 @@
 #include "../traces/stream.h"
 #include "share.h"
 #include "input.h"
+#include "vouch.h"
 
 static const char help[] =
 	"usage: sworn pack [--store DIR] [TRACE] -o FILE\n"
@@ -75,7 +76,12 @@ static enum verify_code pack(const struct options *options, struct input *input)
 			input->name);
 		return VERIFY_NOTHING;
 	}
-	int r = rewrite_trace(&rewrite, &made);
+	struct vouch vouch;
+	int r = vouch_prepare(&vouch, input);
+	rewrite.signer = vouch_signer(&vouch);
+	if (r == 0)
+		r = rewrite_trace(&rewrite, &made);
+	vouch_release(&vouch);
 	if (r < 0)
 		return input_fail("pack", options->output, r);
 	fprintf(stderr,

@@ -6,6 +6,7 @@
 
 #include "share.h"
 #include "input.h"
+#include "vouch.h"
 
 static const char help[] =
 	"usage: sworn repair [--store DIR] TRACE [-o FILE]\n"
@@ -81,7 +82,12 @@ static enum verify_code repair(const struct options *options, struct input *inpu
 		rewrite.store_fd = input_store("repair", options->store, false);
 	if (!options->output && rewrite.store_fd < 0)
 		return VERIFY_UNKNOWN;
-	int r = rewrite_trace(&rewrite, &made);
+	struct vouch vouch;
+	int r = vouch_prepare(&vouch, input);
+	rewrite.signer = vouch_signer(&vouch);
+	if (r == 0)
+		r = rewrite_trace(&rewrite, &made);
+	vouch_release(&vouch);
 	if (rewrite.store_fd >= 0)
 		close(rewrite.store_fd);
 	if (r < 0)

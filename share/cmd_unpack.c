@@ -8,6 +8,7 @@
 #include "../traces/stream.h"
 #include "share.h"
 #include "input.h"
+#include "vouch.h"
 
 #define BYTES_MAX_DEFAULT (UINT64_C(16) << 30)
 
@@ -101,7 +102,12 @@ static enum verify_code unpack(const struct input *input, int store_fd)
 		.store_fd = store_fd,
 	};
 	struct rewritten made;
-	int r = rewrite_trace(&rewrite, &made);
+	struct vouch vouch;
+	int r = vouch_prepare(&vouch, input);
+	rewrite.signer = vouch_signer(&vouch);
+	if (r == 0)
+		r = rewrite_trace(&rewrite, &made);
+	vouch_release(&vouch);
 	if (r < 0)
 		return input_fail("unpack", "the store", r);
 	fprintf(stderr, "sworn unpack: %" PRIu64 " events and %" PRIu64 " blobs of %s\n",

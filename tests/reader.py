@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """A second reader of Sworn traces, written from docs/FORMAT.md alone.
 
-usage: reader.py [--store DIR] TRACE     lists the events as `sworn verify --list` does
+usage: reader.py [--store DIR] [--key PUBLIC-KEY] TRACE     lists the events as `sworn verify --list` does
 
-Checks all that the format says a reader checks and exits 1 with one line on stderr otherwise.
+Checks all that the format says a reader checks and exits 1 with one line on stderr otherwise; the HEADER's signature with
+--key only.
 Needs python3-cbor2 and the zstd command.
 """
 import hashlib
@@ -15,11 +16,11 @@ import sys
 import cbor2
 
 MAGICS = {0x184D2A50 + i: name for i, name in enumerate(
-    ["HEADER", "INFO", "LINK", "BLOB", "SUMMARY", "INDEX", "SEAL"])}
+    ["HEADER", "INFO", "LINK", "BLOB", "SUMMARY", "INDEX", "SEAL", "CHECKPOINT"])}
 ZSTD_MAGIC = 0xFD2FB528
 LINK_KINDS = ["INFO", "EVENTS", "BLOB", "SUMMARY", "INDEX"]
 CONTENT_MAX = {"HEADER": 4096, "INFO": 16 << 20, "LINK": 512, "BLOB": (1 << 20) + (64 << 10),
-               "SUMMARY": 16 << 20, "INDEX": 64 << 20, "SEAL": 4096}
+               "SUMMARY": 16 << 20, "INDEX": 64 << 20, "SEAL": 4096, "CHECKPOINT": 4096}
 RAW_MAX = 17 << 20
 CHUNK = 1 << 20
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1
@@ -148,13 +149,74 @@ class Merkle:
         return tree(self.leaves) if self.leaves else sha256(b"")
 
 
-def open_envelope(content, typ):
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+# Encodings of y of the points of small order, without the sign.
+SMALL_ORDER = {0, 1, P - 1} | {int.from_bytes(bytes.fromhex(y), "little") for y in (
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")}
+
+
+def add(a, b):
+    """Points of the curve as x, y, z, xy/z (RFC 8032 section 5.1.4)."""
+    m, n = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    c, d = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = n - m, d - c, d + c, n + m
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(number, point):
+    result = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            result = add(result, point)
+        point, number = add(point, point), number >> 1
+    return result
+
+
+def point_of(data):
+    sign, y = data[31] >> 7, int.from_bytes(data, "little") & ((1 << 255) - 1)
+    require(y < P and y not in SMALL_ORDER, "a point that is not allowed")
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    require((x * x - square) % P == 0, "no point of the curve")
+    x = P - x if x & 1 != sign else x
+    return x, y, 1, x * y % P
+
+
+BASE = point_of(bytes([0x58]) + bytes([0x66]) * 31)
+
+
+def check_signature(public, message, sig):
+    require(len(sig) == 64, "a signature of another length")
+    a, r, s = point_of(public), point_of(sig[:32]), int.from_bytes(sig[32:], "little")
+    require(s < L, "S is not reduced")
+    h = int.from_bytes(hashlib.sha512(sig[:32] + public + message).digest(), "little") % L
+    left, right = times(s, BASE), add(r, times(h, a))
+    require((left[0] * right[2] - right[0] * left[2]) % P == 0 and
+            (left[1] * right[2] - right[1] * left[2]) % P == 0, "a signature is wrong")
+
+
+RECORDER, ARCHIVE = 4, 5
+
+
+def open_envelope(content, typ, purpose, public):
+    """The payload; `public` is the key that has to have signed it, zeros for none, or None for any that is not known."""
     envelope = decode(content)
     require(isinstance(envelope, list) and len(envelope) == 4 and envelope[1] == {}, "no envelope")
     protected, _, payload, sig = envelope
-    require(decode(protected) == {1: -8, 4: ZEROS, 16: typ}, "another envelope")
-    require(sig == H("sworn/1/unsigned", protected, payload), "the envelope's hash is wrong")
-    return decode(payload)
+    head = fields(decode(protected), 1, 4, 16)
+    require(head[1] == -8 and head[16] == typ and len(head[4]) == 32, "another envelope")
+    if head[4] == ZEROS:
+        require(not public or public == ZEROS, "it is not signed")
+        require(sig == H("sworn/1/unsigned", protected, payload), "the envelope's hash is wrong")
+    elif public is not None:
+        require(public != ZEROS and head[4] == H("sworn/1/kid", purpose, public), "signed by another key")
+        check_signature(public, encode(["Signature1", protected, b"", payload]), sig)
+    return decode(payload), head[4]
 
 
 def fields(item, *keys):
@@ -163,8 +225,8 @@ def fields(item, *keys):
 
 
 class Trace:
-    def __init__(self, data, store):
-        self.data, self.store = data, store
+    def __init__(self, data, store, key):
+        self.data, self.store, self.key = data, store, key
         self.at = 0
         self.links, self.events = 0, 0
         self.merkle = Merkle()
@@ -213,8 +275,11 @@ class Trace:
     def read(self):
         kind, whole, content = self.frame()
         require(kind == "HEADER", "not a trace")
-        header = fields(open_envelope(content, "application/vnd.sworn.header+cbor"), *range(9))
-        require(header[0] == 1 and all(header[k] == ZEROS for k in (3, 4, 5, 6)), "newer format")
+        header, kid = open_envelope(content, "application/vnd.sworn.header+cbor", RECORDER, self.key)
+        fields(header, *range(9))
+        require(header[0] == 1 and all(header[k] == ZEROS for k in (4, 5, 6)), "newer format")
+        self.archive_key = header[3]
+        require(len(self.archive_key) == 32 and (kid == ZEROS) == (self.archive_key == ZEROS), "half signed")
         self.header_hash = self.prev = H("sworn/1/header", sha256(whole))
         _, kind, whole, content, _ = self.linked()
         require(kind == "INFO" and header[7] == commit("private", sha256(whole)), "another INFO")
@@ -231,6 +296,7 @@ class Trace:
             require(self.blob is None or kind == "BLOB", "a blob is not complete")
             if kind == "EVENTS":
                 self.read_block(start, content, link)
+                self.read_checkpoint()
             elif kind == "BLOB":
                 self.read_chunk(start, content, link)
             else:
@@ -240,6 +306,18 @@ class Trace:
                 require(words in ([], ["x86-64-v2"], ["x86-64-v3"], ["x86-64-v4"]), "newer format")
                 self.limits = commit("limits-of-proof", sha256(whole))
                 return
+
+    def read_checkpoint(self):
+        start = self.at
+        kind, _, content = self.frame()
+        if kind != "CHECKPOINT":
+            self.at = start
+            return
+        require(self.archive_key != ZEROS, "a checkpoint that nobody signed")
+        checkpoint, _ = open_envelope(content, "application/vnd.sworn.checkpoint+cbor", ARCHIVE, self.archive_key)
+        fields(checkpoint, *range(6))
+        require([checkpoint[k] for k in range(5)] == [self.header_hash, self.prev, self.links, self.events, start],
+                "another checkpoint")
 
     def read_block(self, start, content, link):
         _, size = zstd_length(content, 0)
@@ -300,7 +378,7 @@ class Trace:
         start = self.at
         kind, _, content = self.frame()
         require(kind == "SEAL", "no SEAL")
-        seal = open_envelope(content, "application/vnd.sworn.seal+cbor")
+        seal, _ = open_envelope(content, "application/vnd.sworn.seal+cbor", ARCHIVE, self.archive_key)
         fields(seal, *range(13 if len(seal) == 13 else 12))
         state = outputs = ZEROS
         if self.end is not None:
@@ -464,15 +542,19 @@ class Event:
 
 
 def main(arguments):
-    store = None
-    if arguments[:1] == ["--store"]:
-        store, arguments = arguments[1], arguments[2:]
+    store = key = None
+    while arguments[:1] in (["--store"], ["--key"]):
+        if arguments[0] == "--store":
+            store = arguments[1]
+        else:
+            key = bytes.fromhex(arguments[1])
+        arguments = arguments[2:]
     if len(arguments) != 1:
         sys.stderr.write(__doc__)
         return 2
     try:
         with open(arguments[0], "rb") as file:
-            Trace(file.read(), store).read()
+            Trace(file.read(), store, key).read()
     except (Refused, OSError) as error:
         sys.stdout.flush()
         sys.stderr.write("%s: %s\n" % (arguments[0], error))

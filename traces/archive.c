@@ -11,6 +11,7 @@
 #include "reader.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
+#define CHECKPOINT_NS (2 * NS_PER_SECOND)
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -58,6 +59,7 @@ static int write_timed(struct archive *archive, size_t start, struct link link)
 	if (r < 0 || (r = buffer_append(frame, bytes, out.length)) < 0 || (r = write_frame(archive)) < 0)
 		return r;
 	chain_append(&archive->chain, &link, bytes, out.length);
+	archive->link_kind = (enum frame_kind)link.kind;
 	return 0;
 }
 
@@ -90,7 +92,8 @@ static void commit_frame(const char *what, const struct buffer *frame,
 	chain_commit(what, digest, sizeof(digest), ret_commitment);
 }
 
-static int begin_file(struct archive *archive, struct header *header, const struct buffer *info)
+static int begin_file(struct archive *archive, struct header *header, const struct buffer *info,
+		      const struct signer *signer)
 {
 	uint8_t bytes[SEAL_BYTES_MAX], head[FRAME_HEAD_BYTES];
 	struct cbor_out out = { .bytes = bytes, .capacity = sizeof(bytes) };
@@ -99,7 +102,7 @@ static int begin_file(struct archive *archive, struct header *header, const stru
 	if (r < 0)
 		return r;
 	commit_frame("private", &archive->frame, header->private_digest);
-	header_encode(header, &out);
+	header_encode(header, signer ? signer->key : NULL, &out);
 	frame_head(FRAME_HEADER, out.length, head);
 	if ((r = buffer_append(&file, head, sizeof(head))) < 0 ||
 	    (r = buffer_append(&file, bytes, out.length)) < 0)
@@ -117,7 +120,8 @@ out:
 	return r;
 }
 
-int archive_begin_as(struct archive *archive, int fd, const struct trace_info *info, struct header *header)
+int archive_begin_as(struct archive *archive, int fd, const struct trace_info *info,
+		     struct header *header, const struct signer *signer)
 {
 	struct buffer content = { 0 };
 	memset(archive, 0, sizeof(*archive));
@@ -129,19 +133,24 @@ int archive_begin_as(struct archive *archive, int fd, const struct trace_info *i
 	    ZSTD_isError(ZSTD_CCtx_setParameter(archive->zstd, ZSTD_c_compressionLevel, FRAME_ZSTD_LEVEL)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(archive->zstd, ZSTD_c_checksumFlag, 1)))
 		return -ENOMEM;
-	int r = info_encode(info, &content);
+	int r = signer ? key_generate(KEY_ARCHIVE, &archive->key) : 0;
+	if (signer)
+		memcpy(header->tenant, signer->tenant, TENANT_ID_BYTES);
+	memcpy(header->archive_key, archive->key.public_key, KEY_BYTES);
 	if (r == 0)
-		r = begin_file(archive, header, &content);
+		r = info_encode(info, &content);
+	if (r == 0)
+		r = begin_file(archive, header, &content, signer);
 	buffer_release(&content);
 	return r;
 }
 
 int archive_begin(struct archive *archive, int fd, const struct trace_info *info,
-		  const uint8_t id[ARCHIVE_ID_BYTES])
+		  const uint8_t id[ARCHIVE_ID_BYTES], const struct signer *signer)
 {
 	struct header header = { .started = info->started_utc_ns / NS_PER_SECOND };
 	memcpy(header.archive, id, ARCHIVE_ID_BYTES);
-	return archive_begin_as(archive, fd, info, &header);
+	return archive_begin_as(archive, fd, info, &header, signer);
 }
 
 void archive_release(struct archive *archive)
@@ -149,6 +158,7 @@ void archive_release(struct archive *archive)
 	ZSTD_freeCCtx(archive->zstd);
 	index_release(&archive->index);
 	buffer_release(&archive->frame);
+	key_erase(&archive->key);
 	archive->zstd = NULL;
 }
 
@@ -164,6 +174,29 @@ static int compress(struct archive *archive, const uint8_t *bytes, size_t length
 	return 0;
 }
 
+int archive_checkpoint(struct archive *archive)
+{
+	struct checkpoint checkpoint = { .links = archive->chain.links,
+					 .events = archive->chain.events,
+					 .end_offset = atomic_load(&archive->bytes),
+					 .at = now_ns(CLOCK_REALTIME) / NS_PER_SECOND };
+	struct cbor_out out = { .capacity = SEAL_BYTES_MAX };
+	if (!archive->key.secret || archive->checkpoint_links == checkpoint.links)
+		return 0;
+	int r = begin_frame(archive, SEAL_BYTES_MAX);
+	if (r < 0)
+		return r;
+	memcpy(checkpoint.header_hash, archive->chain.header, DIGEST_BYTES);
+	memcpy(checkpoint.last_link, archive->chain.last, DIGEST_BYTES);
+	out.bytes = archive->frame.bytes + FRAME_HEAD_BYTES;
+	checkpoint_encode(&checkpoint, &archive->key, &out);
+	archive->frame.length += out.length;
+	end_frame(archive, FRAME_CHECKPOINT);
+	archive->checkpoint_ns = now_ns(CLOCK_MONOTONIC);
+	archive->checkpoint_links = checkpoint.links;
+	return write_frame(archive);
+}
+
 int archive_events(struct archive *archive, const uint8_t *bytes, size_t length, uint64_t events)
 {
 	int r = index_add_block(&archive->index, atomic_load(&archive->bytes), archive->chain.events);
@@ -174,7 +207,13 @@ int archive_events(struct archive *archive, const uint8_t *bytes, size_t length,
 			   ZSTD_compressBound(length) + FRAME_HEAD_BYTES + LINK_BYTES_MAX);
 	if (r == 0)
 		r = compress(archive, bytes, length);
-	return r < 0 ? r : write_linked(archive, FRAME_EVENTS, 0, events, length);
+	if (r == 0)
+		r = write_linked(archive, FRAME_EVENTS, 0, events, length);
+	/* The first one at once: most recordings are short. */
+	if (r == 0 && (archive->checkpoint_ns == 0 ||
+		       now_ns(CLOCK_MONOTONIC) - archive->checkpoint_ns >= CHECKPOINT_NS))
+		r = archive_checkpoint(archive);
+	return r;
 }
 
 int archive_blob(struct archive *archive, const struct blob *blob, uint64_t chunk_offset,
@@ -233,7 +272,8 @@ static int write_seal(struct archive *archive, struct manifest *manifest)
 	merkle_root(&archive->chain.merkle, manifest->merkle_root);
 	manifest->capture = archive->capture;
 	out.bytes = archive->frame.bytes + FRAME_HEAD_BYTES;
-	manifest_encode(manifest, &out);
+	manifest_encode(manifest, archive->key.secret ? &archive->key : NULL, &out);
+	key_erase(&archive->key);
 	archive->frame.length += out.length;
 	end_frame(archive, FRAME_SEAL);
 	return write_frame(archive);

@@ -22,18 +22,22 @@ struct archive {
 	struct chain chain;
 	struct index index;
 	struct capture capture;
-	uint64_t blob_offset; /* where the blob that is being written began */
-	ZSTD_CCtx *zstd;      /* owned */
-	struct buffer frame;  /* reused */
+	struct key key;		/* signs checkpoints and the seal; secret NULL: nothing is signed */
+	uint64_t checkpoint_ns; /* CLOCK_MONOTONIC of the newest checkpoint; 0: none yet */
+	uint64_t checkpoint_links; /* that it covers */
+	enum frame_kind link_kind; /* of the newest link */
+	uint64_t blob_offset;	   /* where the blob that is being written began */
+	ZSTD_CCtx *zstd;	   /* owned */
+	struct buffer frame;	   /* reused */
 };
 
-/* Writes HEADER, INFO and its LINK at the start of the empty file `fd`. 0 or negative; release in
- * either case. */
+/* Writes HEADER, INFO and its LINK at the start of the empty file `fd`; `signer` NULL: nothing is signed. 0 or
+ * negative; release in either case. */
 int archive_begin(struct archive *archive, int fd, const struct trace_info *info,
-		  const uint8_t id[ARCHIVE_ID_BYTES]);
+		  const uint8_t id[ARCHIVE_ID_BYTES], const struct signer *signer);
 /* The same with id, tenant and start as in `header`: for an archive that is made of another one. */
 int archive_begin_as(struct archive *archive, int fd, const struct trace_info *info,
-		     struct header *header);
+		     struct header *header, const struct signer *signer);
 void archive_release(struct archive *archive);
 
 /* Appends a block of `events` records and its LINK. */
@@ -55,7 +59,10 @@ struct archive_end {
 	const uint8_t *derived; /* what this archive is made of (FORMAT.md), NULL for a recording */
 	uint64_t ended;		/* of the run, Unix seconds; 0: now */
 };
-/* Appends SUMMARY, INDEX, their LINKs and the SEAL. */
+/* Signs all that is written so far, if it is not and can be: for a recording that ends without a seal. */
+int archive_checkpoint(struct archive *archive);
+
+/* Appends SUMMARY, INDEX, their LINKs and the SEAL, and erases the archive's key. */
 int archive_finish(struct archive *archive, const struct trace_summary *summary,
 		   const struct archive_end *end);
 

@@ -58,6 +58,33 @@ static bool is_pointer(const struct frame_source *source)
 	       !memcmp(bytes, first_line, sizeof(bytes));
 }
 
+/* An envelope was refused: why. */
+static int fail_envelope(struct cursor *cursor, const struct frame *frame, int error)
+{
+	struct cbor_in in = { frame->content, frame->content_length };
+	const uint8_t *protected;
+	size_t length;
+	int64_t algorithm = 0;
+	char text[96];
+	const char *kind = frame_kind_name(frame->kind);
+	switch (error) {
+	case SWORN_EALGORITHM:
+		if (cbor_expect_array(&in, 4) == 0 && cbor_take_bytes(&in, &protected, &length) == 0)
+			cose_algorithm(protected, length, &algorithm);
+		snprintf(text, sizeof(text), "the %s is signed with %s, which is not supported",
+			 kind, cose_algorithm_name(algorithm));
+		break;
+	case SWORN_EVERSION:
+		snprintf(text, sizeof(text), "the %s has a version or field of a newer format", kind);
+		break;
+	case SWORN_EINTEGRITY:
+		snprintf(text, sizeof(text), "the %s does not match its own hash or signature", kind);
+		break;
+	default: snprintf(text, sizeof(text), "the %s is malformed", kind); break;
+	}
+	return cursor_fail(cursor, error, text);
+}
+
 static int read_header(struct cursor *cursor)
 {
 	struct frame frame;
@@ -69,12 +96,12 @@ static int read_header(struct cursor *cursor)
 	if (r < 0)
 		return fail_read(cursor, r);
 	r = header_decode(frame.content, frame.content_length, &cursor->header);
-	if (r == SWORN_EVERSION)
-		return cursor_fail(cursor, r, "the header has a version or field of a newer format");
+	if (r == 0 && frame.content_length > sizeof(cursor->envelope))
+		r = SWORN_EFORMAT;
 	if (r < 0)
-		return cursor_fail(cursor, r,
-				   r == SWORN_EINTEGRITY ? "the header does not match its own hash"
-							 : "the header is malformed");
+		return fail_envelope(cursor, &frame, r);
+	memcpy(cursor->envelope, frame.content, frame.content_length);
+	cursor->envelope_length = frame.content_length;
 	chain_begin(&cursor->chain, frame.bytes, frame.length);
 	pass(cursor, &frame);
 	return 0;
@@ -102,7 +129,9 @@ static bool sized(const struct cursor *cursor, const struct link *link)
 		return link->events == 0 && link->raw_length == cursor->frame.content_length;
 	case FRAME_HEADER:
 	case FRAME_LINK:
-	case FRAME_SEAL: break;
+	case FRAME_SEAL:
+	case FRAME_CHECKPOINT:
+	case FRAME_TRAILER: break;
 	}
 	return false;
 }
@@ -209,13 +238,12 @@ static int read_seal(struct cursor *cursor)
 		return r;
 	if (frame.kind != FRAME_SEAL)
 		return cursor_fail(cursor, SWORN_EFORMAT, "no SEAL behind the INDEX");
-	r = manifest_decode(frame.content, frame.content_length, &cursor->manifest);
+	r = manifest_decode(frame.content, frame.content_length, cursor->header.archive_key,
+			    &cursor->manifest);
 	if (r == 0)
 		r = seal_id(frame.content, frame.content_length, cursor->seal_id);
 	if (r < 0)
-		return cursor_fail(cursor, r,
-				   r == SWORN_EINTEGRITY ? "the seal does not match its own hash"
-							 : "the seal is malformed");
+		return fail_envelope(cursor, &frame, r);
 	const char *fault = manifest_fault(cursor);
 	if (fault)
 		return cursor_fail(cursor, SWORN_EINTEGRITY, fault);
@@ -223,6 +251,28 @@ static int read_seal(struct cursor *cursor)
 	if (cursor->offset != cursor->source.size)
 		return cursor_fail(cursor, SWORN_EFORMAT, "there are bytes behind the seal");
 	cursor->stage = STAGE_END;
+	if (!digest_is_zero(cursor->header.archive_key))
+		cursor->signed_events = cursor->chain.events;
+	return 0;
+}
+
+/* The CHECKPOINT that was just read: it has to say what is so at its place. */
+static int pass_checkpoint(struct cursor *cursor)
+{
+	const struct chain *chain = &cursor->chain;
+	struct checkpoint c;
+	if (cursor->link.kind != FRAME_EVENTS)
+		return cursor_fail(cursor, SWORN_EFORMAT, "a CHECKPOINT is not behind a block");
+	int r = checkpoint_decode(cursor->frame.content, cursor->frame.content_length,
+				  cursor->header.archive_key, &c);
+	if (r < 0)
+		return fail_envelope(cursor, &cursor->frame, r);
+	if (!digest_equal(c.header_hash, chain->header) || !digest_equal(c.last_link, chain->last) ||
+	    c.links != chain->links || c.events != chain->events || c.end_offset != cursor->offset)
+		return cursor_fail(cursor, SWORN_EINTEGRITY, "a CHECKPOINT is of another place");
+	pass(cursor, &cursor->frame);
+	cursor->checkpoints++;
+	cursor->signed_events = chain->events;
 	return 0;
 }
 
@@ -260,6 +310,11 @@ int cursor_next(struct cursor *cursor)
 	if (cursor->stage == STAGE_SEAL)
 		return read_seal(cursor);
 	int r = read_stored(cursor, &hashed);
+	if (r == 0 && cursor->frame.kind == FRAME_CHECKPOINT && cursor->stage == STAGE_FRAMES) {
+		r = pass_checkpoint(cursor);
+		if (r == 0)
+			r = read_stored(cursor, &hashed);
+	}
 	if (r < 0)
 		return r;
 	if (!expected_kind(cursor))

@@ -29,6 +29,10 @@ struct cursor {
 	struct frame frame; /* the newest, bytes in `stored` */
 	struct link link;   /* its link */
 	struct header header;
+	uint8_t envelope[SEAL_BYTES_MAX]; /* the HEADER's content: whoever knows the key checks its signature */
+	size_t envelope_length;
+	uint64_t checkpoints;	/* passed so far */
+	uint64_t signed_events; /* those that the newest checkpoint, or the seal, covers */
 	uint8_t limits_of_proof[DIGEST_BYTES]; /* commitment to the SUMMARY that was read */
 	struct manifest manifest;	       /* at STAGE_END */
 	uint8_t seal_id[DIGEST_BYTES];

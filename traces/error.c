@@ -21,6 +21,11 @@ static const struct {
 	{ SWORN_EDEADLOCK, "every guest waits for another and nothing can wake one" },
 	{ SWORN_EOLDTABLE, "the trace is of an older call table, and some calls mean other bytes by now" },
 	{ SWORN_EPOINTER, "this is a Git LFS pointer, not the trace itself" },
+	{ SWORN_EALGORITHM, "it is signed with an algorithm other than Ed25519, which is not supported" },
+	{ SWORN_EUNSIGNED, "nobody signed it" },
+	{ SWORN_EUNTRUSTED, "the key that signed it is not trusted for it" },
+	{ SWORN_EKEYSTORE, "the keystore cannot be used as it is" },
+	{ SWORN_ETENANT, "it holds the traces of another tenant" },
 };
 
 const char *error_text(int error)

@@ -22,6 +22,11 @@ enum sworn_error {
 	SWORN_EDEADLOCK = -5013, /* every guest waits for another and nothing can wake one */
 	SWORN_EOLDTABLE = -5014, /* replay of a trace with an older syscall table did not come out */
 	SWORN_EPOINTER = -5015,	 /* a Git LFS pointer stands where the trace should be */
+	SWORN_EALGORITHM = -5016, /* signed with something other than Ed25519 */
+	SWORN_EUNSIGNED = -5017, /* a trace, or the part of it that is wanted, that nobody signed */
+	SWORN_EUNTRUSTED = -5018, /* signed by a key that is not trusted for that tenant at that time */
+	SWORN_EKEYSTORE = -5019, /* a keystore or trust file that must not be used as it is */
+	SWORN_ETENANT = -5020,	 /* a store of another tenant */
 };
 
 /*

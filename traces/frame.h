@@ -15,9 +15,9 @@
 #define FRAME_BLOCK_RAW_MAX (17u << 20) /* raw bytes of one event block */
 #define FRAME_CHUNK_BYTES (1u << 20)	/* raw bytes of one blob frame; the last has less */
 #define FRAME_LINK_MAX 512		/* content bytes of a LINK frame */
-#define FRAME_SEAL_MAX 4096		/* content bytes of a HEADER or SEAL frame */
-#define FRAME_INFO_MAX (16u << 20)	/* content bytes of an INFO or SUMMARY frame */
-#define FRAME_INDEX_MAX (64u << 20)	/* content bytes of an INDEX frame */
+#define FRAME_SEAL_MAX 4096 /* content bytes of a HEADER, CHECKPOINT, SEAL or TRAILER frame */
+#define FRAME_INFO_MAX (16u << 20)  /* content bytes of an INFO or SUMMARY frame */
+#define FRAME_INDEX_MAX (64u << 20) /* content bytes of an INDEX frame */
 #define FRAME_ZSTD_LEVEL 1
 
 /* The values up to FRAME_INDEX are what a link's `kind` says. */
@@ -30,6 +30,8 @@ enum frame_kind {
 	FRAME_HEADER = 5,
 	FRAME_LINK = 6,
 	FRAME_SEAL = 7,
+	FRAME_CHECKPOINT = 8,
+	FRAME_TRAILER = 9,
 };
 
 /* Upper-case name for messages. Never NULL. */

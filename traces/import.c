@@ -9,6 +9,7 @@
 #include "error.h"
 #include "frame.h"
 #include "place.h"
+#include "store.h"
 #include "report.h"
 #include "stream.h"
 
@@ -96,7 +97,10 @@ static int take(const struct import *import, struct place *place)
 int import_trace(const struct import *import)
 {
 	struct place place;
-	int r = place_open(&place, NULL, import->store_fd, import->report->archive, PLACE_NEW);
+	int r = store_claim(import->store_fd, import->report->tenant);
+	if (r < 0)
+		return r;
+	r = place_open(&place, NULL, import->store_fd, import->report->archive, PLACE_NEW);
 	if (r == 0)
 		r = take(import, &place);
 	if (r <= 0)

@@ -16,7 +16,8 @@ struct reader {
 	blob_source *source; /* instead of blobs_fd, or NULL */
 	void *source_context;
 	struct stream stream;
-	int failed; /* first failure of trace_next(): it stays */
+	uint64_t limit; /* number of the first event that trace_next() does not give */
+	int failed;	/* first failure of trace_next(): it stays */
 	struct info info;
 	struct blob_table blobs; /* by name, as far as anything has read */
 	bool catalogued;	 /* blobs is as full as it gets */
@@ -41,6 +42,7 @@ int reader_open(int fd, int blobs_fd, struct reader **ret)
 		return -ENOMEM;
 	reader->fd = fd;
 	reader->blobs_fd = blobs_fd;
+	reader->limit = UINT64_MAX;
 	int r = stream_open(&reader->stream, fd, &reader->blobs, NULL);
 	reader->stream.cursor.skip_blobs = true;
 	if (r == 0)
@@ -102,11 +104,23 @@ const struct check *reader_found(const struct reader *reader)
 	return &reader->check;
 }
 
+void reader_envelope(const struct reader *reader, const uint8_t **ret_bytes, size_t *ret_length)
+{
+	*ret_bytes = reader->stream.cursor.envelope;
+	*ret_length = reader->stream.cursor.envelope_length;
+}
+
+void reader_limit(struct reader *reader, uint64_t events)
+{
+	reader->limit = events;
+}
+
 int trace_next(struct reader *reader, struct event *ret_event)
 {
 	if (reader->failed < 0)
 		return reader->failed;
-	int r = stream_next(&reader->stream, ret_event);
+	int r = reader->stream.next < reader->limit ? stream_next(&reader->stream, ret_event)
+						    : SWORN_ETRUNCATED;
 	if (r < 0)
 		reader->failed = r;
 	return r;
@@ -132,12 +146,18 @@ static void fill_report(const struct stream *stream, struct trace_report *report
 	memcpy(report->state, stream->state, DIGEST_BYTES);
 	memcpy(report->outputs, stream->outputs, DIGEST_BYTES);
 	memcpy(report->seal_id, cursor->seal_id, DIGEST_BYTES);
+	memcpy(report->kid, cursor->header.kid, DIGEST_BYTES);
+	report->is_signed = !digest_is_zero(report->kid);
+	report->checkpoints = cursor->checkpoints;
+	report->signed_events = cursor->signed_events;
+	report->started = cursor->header.started;
 	report->sealed = cursor->stage == STAGE_END;
 	report->completeness = report->sealed ? (enum completeness)cursor->manifest.completeness
 					      : COMPLETE_PREFIX;
 	report->is_derived = report->sealed && cursor->manifest.is_derived;
 	if (report->is_derived)
 		memcpy(report->derived, cursor->manifest.derived, DIGEST_BYTES);
+	report->ended = report->sealed ? cursor->manifest.ended : 0;
 	memcpy(report->reason, cursor->reason, sizeof(report->reason));
 }
 
@@ -251,6 +271,10 @@ int reader_check(struct reader *reader, struct trace_report *ret_report,
 	if (r < 0)
 		return r;
 	r = check_stream(reader, &stream, each, context);
+	/* The envelope that will be judged is the one that was read when the trace was opened. */
+	if ((r == 0 || r == SWORN_ETRUNCATED) &&
+	    !digest_equal(stream.cursor.chain.header, reader->stream.cursor.chain.header))
+		r = cursor_fail(&stream.cursor, SWORN_EINTEGRITY, "the file changed while it was read");
 	if (r == 0) {
 		struct trace_summary *summary = &reader->check.summary.summary;
 		summary->capture_isolated = stream.cursor.manifest.capture.isolated;

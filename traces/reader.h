@@ -22,8 +22,12 @@ struct trace_report {
 	uint8_t archive[16], tenant[16];
 	uint8_t seal_id[DIGEST_BYTES];
 	uint8_t state[DIGEST_BYTES], outputs[DIGEST_BYTES];
-	bool sealed;	/* a seal was found and covers every byte before it */
-	bool is_signed; /* false until signing exists */
+	bool sealed; /* a seal was found and covers every byte before it */
+	bool is_signed; /* the header names keys, and the seal, or each checkpoint, is signed by the archive's: whose the
+			 * header's signature is remains to be judged (trust.h) */
+	uint8_t kid[DIGEST_BYTES]; /* of the key that signed the header; zeros when none did */
+	uint64_t checkpoints, signed_events; /* events that the newest checkpoint or the seal covers */
+	uint64_t started, ended; /* Unix seconds, as the recorder says; ended 0 without a seal */
 	enum completeness completeness;
 	bool is_derived;	       /* made of another archive: packed, unpacked or repaired */
 	uint8_t derived[DIGEST_BYTES]; /* of which: FORMAT.md section 9 */
@@ -62,6 +66,11 @@ const struct trace_summary *reader_summary(const struct reader *reader);
 
 /* What the newest check collected (stream.h), also one that found the file cut off. Valid until the next. */
 const struct check *reader_found(const struct reader *reader);
+/* The envelope of the HEADER, whose signature nobody has checked. Borrowed, valid until reader_close(). */
+void reader_envelope(const struct reader *reader, const uint8_t **ret_bytes, size_t *ret_length);
+
+/* trace_next() ends with SWORN_ETRUNCATED before the event of this number: what is behind it is not to be used. */
+void reader_limit(struct reader *reader, uint64_t events);
 
 /* Next event: 1 and *ret_event, 0 at the end of the stream, negative on failure. Checks each block's
  * link before decoding it. */

@@ -112,7 +112,7 @@ int report_manifest(int fd, struct manifest *ret_manifest, uint8_t ret_id[DIGEST
 		size_t left = length - at - FRAME_HEAD_BYTES;
 		frame_head(FRAME_SEAL, left, head);
 		if (!memcmp(tail + at, head, sizeof(head)) &&
-		    manifest_decode(content, left, ret_manifest) == 0)
+		    manifest_decode(content, left, NULL, ret_manifest) == 0)
 			return seal_id(content, left, ret_id);
 	}
 	return SWORN_ETRUNCATED;
@@ -142,8 +142,32 @@ void report_print_trace(struct json *json, const struct report_trace *trace)
 	json_open(json, "seal", '{');
 	json_digest(json, "id", trace->seal);
 	json_bool(json, "signed", trace->is_signed);
+	json_digest(json, "kid", trace->kid);
+	json_text(json, "trust", trace->trust);
+	json_text(json, "signer", trace->signer);
+	json_uint(json, "signed_events", trace->signed_events);
 	json_close(json, '}');
 	json_close(json, '}');
+}
+
+void report_signer(struct report_trace *trace, const struct trace_report *report,
+		   const struct judgement *judgement)
+{
+	trace->is_signed = report->is_signed && report->sealed;
+	trace->signed_events = report->signed_events;
+	memcpy(trace->kid, report->kid, DIGEST_BYTES);
+	if (!judgement->text[0])
+		return;
+	trace->trust = trust_state_text(judgement->state);
+	trace->signer = judgement->signer.name[0] ? judgement->signer.name : NULL;
+}
+
+void report_time(uint64_t time, char *ret_text, size_t size)
+{
+	time_t seconds = (time_t)time;
+	struct tm utc;
+	if (!gmtime_r(&seconds, &utc) || strftime(ret_text, size, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+		ret_text[0] = '\0';
 }
 
 void report_print_tenant(struct json *json, const uint8_t tenant[16])
@@ -160,10 +184,7 @@ void report_print_recorded(struct json *json, const struct trace_info *info)
 		json_text(json, "recorded", NULL);
 		return;
 	}
-	time_t seconds = (time_t)(info->started_utc_ns / NS_PER_SECOND);
-	struct tm utc;
-	if (!gmtime_r(&seconds, &utc) || strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-		start[0] = '\0';
+	report_time(info->started_utc_ns / NS_PER_SECOND, start, sizeof(start));
 	json_open(json, "recorded", '{');
 	json_text(json, "start", start);
 	json_text(json, "clock", info->clock_virtual ? "virtual" : "real");

@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "reader.h"
+#include "trust.h"
 
 #define REPORT_SCHEMA 1
 
@@ -32,7 +33,18 @@ struct report_trace {
 	uint8_t digest[DIGEST_BYTES]; /* of the file; zeros when nobody computed it */
 	uint8_t seal[DIGEST_BYTES];   /* its id; zeros without a seal */
 	bool is_signed;
+	uint8_t kid[DIGEST_BYTES]; /* of the signer's key; zeros without one */
+	const char *trust;	   /* trust_state_text(), NULL: not judged */
+	const char *signer;	   /* its name in the keystore or trust file; NULL: unknown */
+	uint64_t signed_events;	   /* those that a signature covers */
 };
+
+/* Fills in who signed; `judgement` outlives the report. */
+void report_signer(struct report_trace *trace, const struct trace_report *report,
+		   const struct judgement *judgement);
+
+/* Unix seconds as YYYY-MM-DDTHH:MM:SSZ; empty for what no calendar has. */
+void report_time(uint64_t time, char *ret_text, size_t size);
 
 /* Digest and size of the file behind `fd`, read by pread. 0, -EIO and other -errno. */
 int report_digest(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_bytes);

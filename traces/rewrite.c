@@ -9,6 +9,7 @@
 #include "archive.h"
 #include "error.h"
 #include "place.h"
+#include "store.h"
 #include "stream.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -238,9 +239,11 @@ static int make(struct rewriter *rewriter, uint8_t ret_id[ARCHIVE_ID_BYTES])
 	if (r < 0)
 		return r;
 	struct header header = rewriter->cursor.header;
+	if (is_thin(rewriter) && (r = store_claim(rewrite->store_fd, header.tenant)) < 0)
+		return r;
 	memcpy(header.archive, ret_id, ARCHIVE_ID_BYTES);
 	r = archive_begin_as(&rewriter->archive, rewriter->place.fd, reader_info(rewrite->source),
-			     &header);
+			     &header, rewrite->signer);
 	if (r == 0)
 		r = know_digests(rewriter);
 	if (r == 0)

@@ -14,9 +14,10 @@ struct rewrite {
 	const struct trace_report *report; /* borrowed: of that check */
 	int source_fd;			   /* borrowed: the source's file */
 	int blobs_fd;			   /* borrowed: blobs/sha256 of the source's store, or -1 */
-	const char *path;  /* the file to make, self-contained; NULL: a thin trace in the store */
-	int store_fd;	   /* borrowed: of a thin trace */
-	bool requires_pmu; /* taken where the source has no SUMMARY to say it */
+	const char *path; /* the file to make, self-contained; NULL: a thin trace in the store */
+	int store_fd;	  /* borrowed: of a thin trace */
+	const struct signer *signer; /* borrowed; NULL: what is made is not signed */
+	bool requires_pmu;	     /* taken where the source has no SUMMARY to say it */
 };
 
 struct rewritten {

@@ -1,108 +1,38 @@
 #include "seal.h"
 
-#include <assert.h>
 #include <string.h>
 
-#include "chain.h"
 #include "digest.h"
 #include "error.h"
 
 #define HEADER_VERSION 1
-#define ALGORITHM_EDDSA (-8)
 #define PAYLOAD_MAX 768
 
 static const uint8_t zeros[DIGEST_BYTES];
 
-/* An envelope's parts, borrowed from its bytes. */
-struct envelope {
-	const uint8_t *protected, *payload, *signature;
-	size_t protected_length, payload_length, signature_length;
-};
-
-static void put_protected(struct cbor_out *out, const char *type)
-{
-	cbor_put_map(out, 3);
-	cbor_put_uint(out, 1);
-	cbor_put_int(out, ALGORITHM_EDDSA);
-	cbor_put_uint(out, 4);
-	cbor_put_bytes(out, zeros, DIGEST_BYTES);
-	cbor_put_uint(out, 16);
-	cbor_put_text(out, type);
-}
-
-static void unsigned_hash(const struct envelope *envelope, uint8_t ret_hash[DIGEST_BYTES])
-{
-	struct part parts[] = { { envelope->protected, envelope->protected_length, false },
-				{ envelope->payload, envelope->payload_length, false } };
-	chain_hash("sworn/1/unsigned", parts, 2, ret_hash);
-}
-
-static void put_envelope(struct cbor_out *out, const char *type, const struct cbor_out *payload)
-{
-	uint8_t bytes[128], hash[DIGEST_BYTES];
-	struct cbor_out protected = { .bytes = bytes, .capacity = sizeof(bytes) };
-	put_protected(&protected, type);
-	assert(!protected.full && !payload->full);
-	struct envelope envelope = { .protected = bytes,
-				     .protected_length = protected.length,
-				     .payload = payload->bytes,
-				     .payload_length = payload->length };
-	unsigned_hash(&envelope, hash);
-	cbor_put_array(out, 4);
-	cbor_put_bytes(out, bytes, protected.length);
-	cbor_put_map(out, 0);
-	cbor_put_bytes(out, payload->bytes, payload->length);
-	cbor_put_bytes(out, hash, sizeof(hash));
-}
-
-static int take_envelope(const uint8_t *bytes, size_t length, struct envelope *ret_envelope)
-{
-	struct cbor_in in = { bytes, length };
-	struct envelope e;
-	int r = cbor_expect_array(&in, 4);
-	if (r < 0 || (r = cbor_take_bytes(&in, &e.protected, &e.protected_length)) < 0 ||
-	    (r = cbor_expect_map(&in, 0)) < 0 ||
-	    (r = cbor_take_bytes(&in, &e.payload, &e.payload_length)) < 0 ||
-	    (r = cbor_take_bytes(&in, &e.signature, &e.signature_length)) < 0)
-		return r;
-	if (in.length)
-		return SWORN_EFORMAT;
-	*ret_envelope = e;
-	return 0;
-}
-
-/* Checks that the envelope is of `type`, unsigned, and whole; gives its payload. */
-static int open_envelope(const uint8_t *bytes, size_t length, const char *type,
-			 struct cbor_in *ret_payload)
-{
-	uint8_t expected[128], hash[DIGEST_BYTES];
-	struct cbor_out protected = { .bytes = expected, .capacity = sizeof(expected) };
-	struct envelope envelope;
-	int r = take_envelope(bytes, length, &envelope);
-	if (r < 0)
-		return r;
-	put_protected(&protected, type);
-	if (envelope.protected_length != protected.length ||
-	    memcmp(envelope.protected, expected, protected.length) ||
-	    envelope.signature_length != DIGEST_BYTES)
-		return SWORN_EFORMAT;
-	unsigned_hash(&envelope, hash);
-	if (!digest_equal(hash, envelope.signature))
-		return SWORN_EINTEGRITY;
-	*ret_payload = (struct cbor_in){ envelope.payload, envelope.payload_length };
-	return 0;
-}
-
 int seal_id(const uint8_t *bytes, size_t length, uint8_t ret_id[DIGEST_BYTES])
 {
-	struct envelope e;
-	int r = take_envelope(bytes, length, &e);
+	struct envelope envelope;
+	int r = envelope_decode(bytes, length, SEAL_TYPE_SEAL, &envelope);
+	if (r == 0)
+		envelope_id(&envelope, "sworn/1/seal", ret_id);
+	return r;
+}
+
+/* Opens an envelope that the archive's key signed, if the header names one. */
+static int open_envelope(const uint8_t *bytes, size_t length, const char *type,
+			 const uint8_t *archive_key, struct cbor_in *ret_payload)
+{
+	struct envelope envelope;
+	int r = envelope_decode(bytes, length, type, &envelope);
 	if (r < 0)
 		return r;
-	struct part parts[] = { { e.protected, e.protected_length, false },
-				{ e.payload, e.payload_length, false },
-				{ e.signature, e.signature_length, false } };
-	chain_hash("sworn/1/seal", parts, 3, ret_id);
+	if (archive_key && digest_is_zero(archive_key) != digest_is_zero(envelope.kid))
+		return SWORN_EINTEGRITY;
+	if (archive_key && !digest_is_zero(archive_key) &&
+	    (r = envelope_check(&envelope, KEY_ARCHIVE, archive_key)) < 0)
+		return r;
+	*ret_payload = (struct cbor_in){ envelope.payload, envelope.payload_length };
 	return 0;
 }
 
@@ -130,7 +60,7 @@ static int take_keyed_uint(struct cbor_in *in, unsigned int key, uint64_t max, u
 	return r < 0 ? r : cbor_take_uint_max(in, max, ret_value);
 }
 
-/* Header fields 3 to 6 (archive key, last block, verdict digest, log head) have no source yet. */
+/* Header fields 4 to 6 (last block, verdict digest, log head) have no source yet. */
 static int take_keyed_zeros(struct cbor_in *in, unsigned int key)
 {
 	uint8_t bytes[DIGEST_BYTES];
@@ -138,7 +68,7 @@ static int take_keyed_zeros(struct cbor_in *in, unsigned int key)
 	return r == 0 && !digest_is_zero(bytes) ? SWORN_EVERSION : r;
 }
 
-void header_encode(const struct header *header, struct cbor_out *out)
+void header_encode(const struct header *header, const struct key *key, struct cbor_out *out)
 {
 	uint8_t bytes[PAYLOAD_MAX];
 	struct cbor_out payload = { .bytes = bytes, .capacity = sizeof(bytes) };
@@ -146,21 +76,25 @@ void header_encode(const struct header *header, struct cbor_out *out)
 	put_keyed_uint(&payload, 0, HEADER_VERSION);
 	put_keyed_bytes(&payload, 1, header->archive, ARCHIVE_ID_BYTES);
 	put_keyed_bytes(&payload, 2, header->tenant, TENANT_ID_BYTES);
-	for (unsigned int key = 3; key <= 6; key++)
-		put_keyed_bytes(&payload, key, zeros, DIGEST_BYTES);
+	put_keyed_bytes(&payload, 3, header->archive_key, KEY_BYTES);
+	for (unsigned int field = 4; field <= 6; field++)
+		put_keyed_bytes(&payload, field, zeros, DIGEST_BYTES);
 	put_keyed_bytes(&payload, 7, header->private_digest, DIGEST_BYTES);
 	put_keyed_uint(&payload, 8, header->started);
-	put_envelope(out, SEAL_TYPE_HEADER, &payload);
+	envelope_encode(out, SEAL_TYPE_HEADER, &payload, key);
 }
 
 int header_decode(const uint8_t *bytes, size_t length, struct header *ret_header)
 {
-	struct cbor_in in;
+	struct envelope envelope;
 	struct header header;
 	uint64_t version;
 	unsigned int pairs;
-	int r = open_envelope(bytes, length, SEAL_TYPE_HEADER, &in);
-	if (r < 0 || (r = cbor_take_map(&in, &pairs)) < 0 ||
+	int r = envelope_decode(bytes, length, SEAL_TYPE_HEADER, &envelope);
+	if (r < 0)
+		return r;
+	struct cbor_in in = { envelope.payload, envelope.payload_length };
+	if ((r = cbor_take_map(&in, &pairs)) < 0 ||
 	    (r = take_keyed_uint(&in, 0, UINT64_MAX, &version)) < 0)
 		return r;
 	if (version != HEADER_VERSION)
@@ -168,17 +102,58 @@ int header_decode(const uint8_t *bytes, size_t length, struct header *ret_header
 	if (pairs != 9)
 		return SWORN_EFORMAT;
 	if ((r = take_keyed_bytes(&in, 1, header.archive, ARCHIVE_ID_BYTES)) < 0 ||
-	    (r = take_keyed_bytes(&in, 2, header.tenant, TENANT_ID_BYTES)) < 0)
+	    (r = take_keyed_bytes(&in, 2, header.tenant, TENANT_ID_BYTES)) < 0 ||
+	    (r = take_keyed_bytes(&in, 3, header.archive_key, KEY_BYTES)) < 0)
 		return r;
-	for (unsigned int key = 3; key <= 6; key++)
-		if ((r = take_keyed_zeros(&in, key)) < 0)
+	for (unsigned int field = 4; field <= 6; field++)
+		if ((r = take_keyed_zeros(&in, field)) < 0)
 			return r;
 	if ((r = take_keyed_bytes(&in, 7, header.private_digest, DIGEST_BYTES)) < 0 ||
 	    (r = take_keyed_uint(&in, 8, UINT64_MAX, &header.started)) < 0)
 		return r;
 	if (in.length)
 		return SWORN_EFORMAT;
+	/* Who signs names the key that closes the archive, and nobody else can. */
+	if (digest_is_zero(envelope.kid) != digest_is_zero(header.archive_key))
+		return SWORN_EINTEGRITY;
+	memcpy(header.kid, envelope.kid, DIGEST_BYTES);
 	*ret_header = header;
+	return 0;
+}
+
+void checkpoint_encode(const struct checkpoint *checkpoint, const struct key *key, struct cbor_out *out)
+{
+	uint8_t bytes[PAYLOAD_MAX];
+	struct cbor_out payload = { .bytes = bytes, .capacity = sizeof(bytes) };
+	cbor_put_map(&payload, 6);
+	put_keyed_bytes(&payload, 0, checkpoint->header_hash, DIGEST_BYTES);
+	put_keyed_bytes(&payload, 1, checkpoint->last_link, DIGEST_BYTES);
+	put_keyed_uint(&payload, 2, checkpoint->links);
+	put_keyed_uint(&payload, 3, checkpoint->events);
+	put_keyed_uint(&payload, 4, checkpoint->end_offset);
+	put_keyed_uint(&payload, 5, checkpoint->at);
+	envelope_encode(out, SEAL_TYPE_CHECKPOINT, &payload, key);
+}
+
+int checkpoint_decode(const uint8_t *bytes, size_t length, const uint8_t archive_key[KEY_BYTES],
+		      struct checkpoint *ret_checkpoint)
+{
+	struct cbor_in in;
+	struct checkpoint c;
+	if (digest_is_zero(archive_key))
+		return SWORN_EFORMAT;
+	int r = open_envelope(bytes, length, SEAL_TYPE_CHECKPOINT, archive_key, &in);
+	if (r < 0 || (r = cbor_expect_map(&in, 6)) < 0 ||
+	    (r = take_keyed_bytes(&in, 0, c.header_hash, DIGEST_BYTES)) < 0 ||
+	    (r = take_keyed_bytes(&in, 1, c.last_link, DIGEST_BYTES)) < 0 ||
+	    (r = take_keyed_uint(&in, 2, UINT64_MAX, &c.links)) < 0 ||
+	    (r = take_keyed_uint(&in, 3, UINT64_MAX, &c.events)) < 0 ||
+	    (r = take_keyed_uint(&in, 4, UINT64_MAX, &c.end_offset)) < 0 ||
+	    (r = take_keyed_uint(&in, 5, UINT64_MAX, &c.at)) < 0)
+		return r;
+	if (in.length)
+		return SWORN_EFORMAT;
+	*ret_checkpoint = c;
 	return 0;
 }
 
@@ -207,7 +182,7 @@ static int take_capture(struct cbor_in *in, struct capture *ret_capture)
 	return 0;
 }
 
-void manifest_encode(const struct manifest *manifest, struct cbor_out *out)
+void manifest_encode(const struct manifest *manifest, const struct key *key, struct cbor_out *out)
 {
 	uint8_t bytes[PAYLOAD_MAX];
 	struct cbor_out payload = { .bytes = bytes, .capacity = sizeof(bytes) };
@@ -227,15 +202,16 @@ void manifest_encode(const struct manifest *manifest, struct cbor_out *out)
 	put_keyed_uint(&payload, 11, manifest->ended);
 	if (manifest->is_derived)
 		put_keyed_bytes(&payload, 12, manifest->derived, DIGEST_BYTES);
-	put_envelope(out, SEAL_TYPE_SEAL, &payload);
+	envelope_encode(out, SEAL_TYPE_SEAL, &payload, key);
 }
 
-int manifest_decode(const uint8_t *bytes, size_t length, struct manifest *ret_manifest)
+int manifest_decode(const uint8_t *bytes, size_t length, const uint8_t *archive_key,
+		    struct manifest *ret_manifest)
 {
 	struct cbor_in in;
 	struct manifest m;
 	unsigned int pairs;
-	int r = open_envelope(bytes, length, SEAL_TYPE_SEAL, &in);
+	int r = open_envelope(bytes, length, SEAL_TYPE_SEAL, archive_key, &in);
 	if (r < 0 || (r = cbor_take_map(&in, &pairs)) < 0)
 		return r;
 	if (pairs != 12 && pairs != 13)

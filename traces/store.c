@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,55 +12,26 @@
 #include <unistd.h>
 
 #include "blob.h"
+#include "digest.h"
 #include "error.h"
+#include "home.h"
 
-#define STORE_PATH_MAX 4096
+#define STORE_PATH_MAX HOME_PATH_MAX
 #define STORE_SHORT_MIN 4 /* of a name that stands for a longer one */
 #define STORE_LOCK "lock"
+#define STORE_TENANT "tenant" /* whose it is: the id, in a file */
 #define LATEST_TEMPORARY ".latest.new"
 
 static const char oci_layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
 static const char oci_index[] = "{\"schemaVersion\":2,\"manifests\":[]}\n";
 
-static int default_path(char *ret_path, size_t length)
-{
-	const char *data = getenv("XDG_DATA_HOME");
-	const char *home = getenv("HOME");
-	int n;
-	/* The XDG base directory specification says to ignore a relative path. */
-	if (data && data[0] == '/')
-		n = snprintf(ret_path, length, "%s/sworn/store", data);
-	else if (home && home[0] == '/')
-		n = snprintf(ret_path, length, "%s/.local/share/sworn/store", home);
-	else
-		return -ENOENT;
-	return n < 0 || (size_t)n >= length ? -ENAMETOOLONG : 0;
-}
-
 /* Without a name the store is the default one, whose path goes into `found`. */
 static int choose_path(const char **path, char found[STORE_PATH_MAX])
 {
-	int r = *path ? 0 : default_path(found, STORE_PATH_MAX);
+	int r = *path ? 0 : home_path("store", found, STORE_PATH_MAX);
 	if (r == 0 && !*path)
 		*path = found;
 	return r;
-}
-
-/* mkdir -p with mode 0700 for what is made. */
-static int make_directories(const char *path)
-{
-	char part[STORE_PATH_MAX];
-	size_t length = strlen(path);
-	if (length == 0 || length >= sizeof(part))
-		return length ? -ENAMETOOLONG : -ENOENT;
-	memcpy(part, path, length + 1);
-	for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, F_OK) < 0)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static int open_directory(int at, const char *path)
@@ -103,7 +75,7 @@ int store_open(const char *path)
 		return r;
 	int fd = open_directory(AT_FDCWD, path);
 	if (fd == -ENOENT) {
-		r = make_directories(path);
+		r = home_make(path);
 		fd = r < 0 ? r : open_directory(AT_FDCWD, path);
 	}
 	if (fd < 0 || faccessat(fd, "index.json", F_OK, 0) == 0)
@@ -114,6 +86,43 @@ int store_open(const char *path)
 		return r;
 	}
 	return fd;
+}
+
+/* Whether a recording before there were tenants, or one that does not say, has left something. */
+static bool has_traces(int store_fd)
+{
+	bool found = false;
+	int fd = openat(store_fd, "traces", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	if (!directory && fd >= 0)
+		close(fd);
+	for (struct dirent *entry; directory && !found && (entry = readdir(directory));)
+		found = entry->d_name[0] != '.';
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+int store_claim(int store_fd, const uint8_t tenant[16])
+{
+	static const uint8_t zeros[16];
+	char wanted[34], found[34] = { 0 };
+	hex_encode(tenant, sizeof(zeros), wanted);
+	strcat(wanted, "\n");
+	bool is_default = !memcmp(tenant, zeros, sizeof(zeros));
+	if (faccessat(store_fd, STORE_TENANT, F_OK, 0) < 0) {
+		if (!is_default && has_traces(store_fd))
+			return SWORN_ETENANT;
+		int r = write_once(store_fd, STORE_TENANT, wanted);
+		if (r < 0)
+			return r;
+	}
+	int fd = openat(store_fd, STORE_TENANT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = pread(fd, found, sizeof(found) - 1, 0);
+	close(fd);
+	return n == (ssize_t)strlen(wanted) && !strcmp(found, wanted) ? 0 : SWORN_ETENANT;
 }
 
 int store_blobs(int store_fd)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define STORE_SUFFIX ".sworn"
 
@@ -34,6 +35,11 @@ int store_lock(int store_fd, bool alone);
 int store_point_latest(int store_fd, const char *name);
 /* Name of the trace that `latest` is ("ID.sworn"), of at most `size` - 1 bytes. 0, SWORN_ENOTRACE, or -errno. */
 int store_latest(int store_fd, char *ret_name, size_t size);
+/*
+ * Makes the store that tenant's, if it is nobody's yet, before something is written into it: a store never has traces or blobs
+ * of two tenants. 0; SWORN_ETENANT when it is another one's; -errno.
+ */
+int store_claim(int store_fd, const uint8_t tenant[16]);
 
 /* Opens a trace for reading: NULL or "@latest" is the store's latest, another "@NAME" a trace of the
  * store (the beginning of its name is enough, where no other one begins so), anything else a path. *ret_name is what to call it in messages (owned, free()). */

@@ -135,7 +135,9 @@ static int pass_frame(struct stream *stream)
 	case FRAME_INFO:
 	case FRAME_HEADER:
 	case FRAME_LINK:
-	case FRAME_SEAL: break;
+	case FRAME_SEAL:
+	case FRAME_CHECKPOINT:
+	case FRAME_TRAILER: break;
 	}
 	return fail(stream, SWORN_EFORMAT, "a frame is not where the grammar has it");
 }

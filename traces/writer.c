@@ -81,6 +81,12 @@ static int do_job(void *context, struct job *job)
 
 int writer_open(const char *path, int store_fd, const struct trace_info *info, struct writer **ret)
 {
+	return writer_open_signed(path, store_fd, info, NULL, ret);
+}
+
+int writer_open_signed(const char *path, int store_fd, const struct trace_info *info,
+		       const struct signer *signer, struct writer **ret)
+{
 	uint8_t id[ARCHIVE_ID_BYTES];
 	struct writer *writer = calloc(1, sizeof(*writer));
 	if (!writer)
@@ -91,7 +97,7 @@ int writer_open(const char *path, int store_fd, const struct trace_info *info, s
 	if (r == 0)
 		r = place_open(&writer->place, path, store_fd, id, PLACE_PARTIAL);
 	if (r == 0)
-		r = archive_begin(&writer->archive, writer->place.fd, info, id);
+		r = archive_begin(&writer->archive, writer->place.fd, info, id, signer);
 	if (r == 0)
 		r = worker_start(do_job, writer, &writer->worker);
 	if (r < 0) {
@@ -246,7 +252,9 @@ int writer_close(struct writer *writer, const struct trace_summary *summary, cha
 void writer_abandon(struct writer *writer)
 {
 	writer_flush(writer);
-	worker_stop(writer->worker);
+	/* What the last block left unsigned; behind a blob's frame no checkpoint may stand. */
+	if (worker_stop(writer->worker) == 0 && writer->archive.link_kind == FRAME_EVENTS)
+		archive_checkpoint(&writer->archive);
 	/* A run that never began leaves nothing worth keeping. */
 	if (writer->events == 0)
 		place_discard(&writer->place);

@@ -6,6 +6,7 @@
 #define SWORN_TRACES_WRITER_H
 
 #include "event.h"
+#include "key.h"
 
 struct writer; /* one open trace; used from one thread */
 
@@ -41,6 +42,15 @@ struct trace_summary {
  * The partial file of a killed recorder remains as a valid prefix (path + ".partial", or in the store's traces/).
  */
 int writer_open(const char *path, int store_fd, const struct trace_info *info, struct writer **ret);
+
+/* Who signs a trace: the recorder's key of a tenant, with its secret half. */
+struct signer {
+	const struct key *key; /* borrowed for the call that takes the signer */
+	uint8_t tenant[16];
+};
+/* The same, signed; `signer` NULL as writer_open(). The trace's own key is made here and erased at the end. */
+int writer_open_signed(const char *path, int store_fd, const struct trace_info *info,
+		       const struct signer *signer, struct writer **ret);
 
 /* Appends one event; encodes it before returning, keeps nothing borrowed. Event numbers are assigned
  * by the order of calls. Fails with the worker's error (-ENOSPC, ...) once one happened. */

@@ -259,10 +259,7 @@ static void banner_json(struct audit *audit)
 	out_member_text(out, "trace", audit->name);
 	out_member_text(out, "verdict", result_word(result));
 	out_member_int(out, "code", result_code(result));
-	out_member_text(out, "reason",
-			result->error == 0	   ? NULL
-			: result->report.reason[0] ? result->report.reason
-						   : error_text(result->error));
+	out_member_text(out, "reason", result->error == 0 ? NULL : result_reason(result));
 	out_member_uint(out, "events", result->report.events);
 	out_member_digest(out, "seal", result->report.seal_id);
 	out_member_bool(out, "signed", result->report.is_signed);
@@ -279,8 +276,7 @@ static void banner_text(struct audit *audit)
 	out_name(out, audit->name);
 	if (result->error) {
 		out_format(out, ": %s: ", result_word(result));
-		out_text(out, result->report.reason[0] ? result->report.reason
-						       : error_text(result->error));
+		out_text(out, result_reason(result));
 		out_text(out, "; what follows is what could be read before that");
 	} else {
 		out_text(out, ": ok, ");
@@ -309,7 +305,7 @@ static int judge(struct audit *audit)
 	}
 	audit_fail(audit, code, "%s is %s: %s; nothing was answered, `sworn verify` says more%s",
 		   audit_quote(audit->name, name, sizeof(name)), result_word(result),
-		   result->report.reason[0] ? result->report.reason : error_text(result->error),
+		   result_reason(result),
 		   result->info && code == VERIFY_INTEGRITY ? ", --unverified answers all the same"
 							    : "");
 	return code;
@@ -329,6 +325,7 @@ static int check(struct audit *audit, bool history)
 	result->summary = reader_summary(audit->reader);
 	if (audit->history)
 		history_finish(audit->history);
+	result_judge(result, audit->reader);
 	return judge(audit);
 }
 

@@ -11,34 +11,45 @@
 #include "../traces/error.h"
 #include "../traces/report.h"
 #include "../traces/store.h"
+#include "../traces/trust.h"
 
 static const char help[] =
-	"usage: sworn verify [--list] [--store DIR] [--report FILE] TRACE...\n"
+	"usage: sworn verify [OPTIONS] TRACE...\n"
 	"\n"
 	"Checks traces without executing anything: every frame, hash, link, count, blob, record\n"
 	"and the seal of each TRACE. A TRACE is a path, @latest, or @NAME of a trace in the store.\n"
 	"\n"
 	"  --list         print every event to stdout, one line each; verdicts go to stderr\n"
 	"  --store DIR    the store to look in, instead of the one the trace lies in or your own\n"
+	"  --keystore DIR  whose keys count (default: $SWORN_KEYSTORE, $XDG_DATA_HOME/sworn/keys)\n"
+	"  --trust FILE   keys that count as well, in lines as `sworn key export` prints them\n"
+	"  --tenant ID|NAME  every TRACE has to be this tenant's; @NAME is looked for in its store\n"
+	"  --allow-unsigned   a trace, or a part of one, that nobody signed is no failure\n"
+	"  --allow-untrusted  one that is signed by an unknown or expired key is no failure\n"
 	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
 	"  --allow-repaired  a trace that `sworn repair` made of one is no failure\n"
 	"  --report FILE  write a JSON report (- for stdout; verdicts then go to stderr)\n"
 	"  --help         print this\n"
 	"\n"
-	"`unsigned` means that the seal shows the file to be whole, not who made it.\n"
+	"`unsigned` means that the seal shows the file to be whole, not who made it; `untrusted` that whoever\n"
+	"signed it is nobody that your keystore or a trust file names. A tenant's own keys are trusted.\n"
 	"Exit codes: 0 all ok; 2 usage; 3 one could not be read or needs a newer sworn;\n"
-	"4 nothing selected; 5 one is truncated, repaired or corrupt.\n"
+	"4 nothing selected; 5 one is truncated, repaired, corrupt, unsigned or untrusted.\n"
 	"\n"
 	"Examples:\n"
 	"  sworn record -o hello.sworn -- /bin/echo hello && sworn verify hello.sworn\n"
 	"  sworn verify --list hello.sworn | grep ' nr=1 '\n";
 
 struct options {
-	bool list, allow_truncated, allow_repaired;
-	const char *store;  /* as given, or NULL */
-	const char *report; /* as given, or NULL */
-	FILE *verdicts;	    /* stdout or stderr */
-	struct json json;   /* out is NULL without a report */
+	bool list;
+	struct trust_allow allow;
+	const char *keystore, *trust_file, *tenant; /* as given, or NULL */
+	struct trust trust;
+	uint8_t tenant_id[TENANT_ID_SIZE]; /* that --tenant names */
+	const char *store;		   /* as given, or NULL */
+	const char *report;		   /* as given, or NULL */
+	FILE *verdicts;			   /* stdout or stderr */
+	struct json json;		   /* out is NULL without a report */
 };
 
 static int usage(const char *problem)
@@ -79,6 +90,30 @@ static void print_result(struct options *options, const struct result *result, b
 		json_close(&options->json, '}');
 }
 
+/* What the check found, given who signed it. */
+static void judge(const struct options *options, const struct reader *reader, struct result *result)
+{
+	struct trace_report *report = &result->report;
+	uint64_t events;
+	result->found = result->error;
+	if (result->error != 0 && result->error != SWORN_ETRUNCATED)
+		return;
+	int r = trust_judge_trace(&options->trust, reader, report, &result->judgement);
+	if (r < 0)
+		snprintf(report->reason, sizeof(report->reason),
+			 "the header does not match its signature by %s",
+			 result->judgement.signer.name);
+	if (r == 0 && options->tenant && memcmp(options->tenant_id, report->tenant, TENANT_ID_SIZE)) {
+		snprintf(result->judgement.text, sizeof(result->judgement.text),
+			 "it is not a trace of tenant %s", options->tenant);
+		result->judgement.state = TRUST_TENANT;
+		r = SWORN_EUNTRUSTED;
+	}
+	result->error = r < 0 ? r
+			      : trust_verdict(&result->judgement, report, result->error,
+					      &options->allow, &events);
+}
+
 /* Checks the open trace and prints what was found. */
 static enum verify_code verify_fd(struct options *options, int trace_fd, int blobs_fd,
 				  struct result *result, bool several)
@@ -93,6 +128,7 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 		result->info = reader_info(reader);
 		result->error = reader_check(reader, &result->report, note_event, &listing);
 		result->summary = reader_summary(reader);
+		judge(options, reader, result);
 	}
 	if (options->json.out)
 		report_digest(trace_fd, result->file_digest, &bytes);
@@ -104,8 +140,8 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 static enum verify_code verify_trace(struct options *options, int store_fd, const char *name, bool several)
 {
 	struct result result = { .name = name,
-				 .allow_truncated = options->allow_truncated,
-				 .allow_repaired = options->allow_repaired };
+				 .allow_truncated = options->allow.truncated,
+				 .allow_repaired = options->allow.repaired };
 	char *found = NULL;
 	int trace_fd = name[0] == '@' && store_fd < 0 ? SWORN_ENOTRACE
 						      : store_trace(store_fd, name, &found);
@@ -191,6 +227,11 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "report", required_argument, NULL, 'r' },
 		{ "allow-truncated", no_argument, NULL, 't' },
 		{ "allow-repaired", no_argument, NULL, 'p' },
+		{ "allow-unsigned", no_argument, NULL, 'u' },
+		{ "allow-untrusted", no_argument, NULL, 'U' },
+		{ "keystore", required_argument, NULL, 'K' },
+		{ "trust", required_argument, NULL, 'T' },
+		{ "tenant", required_argument, NULL, 'I' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -200,8 +241,13 @@ static int parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, ":h", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'l': options->list = true; break;
-		case 't': options->allow_truncated = true; break;
-		case 'p': options->allow_repaired = true; break;
+		case 't': options->allow.truncated = true; break;
+		case 'p': options->allow.repaired = true; break;
+		case 'u': options->allow.is_unsigned = true; break;
+		case 'U': options->allow.untrusted = true; break;
+		case 'K': options->keystore = optarg; break;
+		case 'T': options->trust_file = optarg; break;
+		case 'I': options->tenant = optarg; break;
 		case 's': options->store = optarg; break;
 		case 'r': options->report = optarg; break;
 		case 'h': fputs(help, stdout); return 1;
@@ -219,10 +265,25 @@ static int parse(int argc, char **argv, struct options *options)
 int cmd_verify(int argc, char **argv)
 {
 	struct options options = { 0 };
+	static char tenant_store[HOME_PATH_MAX];
+	const char *tenant_path = NULL;
 	int r = parse(argc, argv, &options);
 	if (r != 0)
 		return r == 1 ? 0 : r;
-	int store_fd = store_find(options.store);
+	r = trust_load(&options.trust, options.keystore, options.trust_file);
+	if (r < 0) {
+		fprintf(stderr, "sworn verify: nothing was checked: %s\n", options.trust.reason);
+		trust_release(&options.trust);
+		return VERIFY_UNKNOWN;
+	}
+	if (options.tenant && trust_tenant(&options.trust, options.tenant, options.tenant_id) < 0) {
+		trust_release(&options.trust);
+		return usage("--tenant names no tenant of the keystore, and is no id");
+	}
+	if (options.tenant && !options.store &&
+	    trust_store(options.keystore, options.tenant_id, tenant_store, sizeof(tenant_store)) == 0)
+		tenant_path = tenant_store;
+	int store_fd = store_find(options.store ? options.store : tenant_path);
 	if (options.store && store_fd < 0) {
 		fprintf(stderr,
 			"sworn verify: no store at %s: %s; name the directory that holds "
@@ -240,5 +301,6 @@ int cmd_verify(int argc, char **argv)
 	}
 	if (store_fd >= 0)
 		close(store_fd);
+	trust_release(&options.trust);
 	return r;
 }

@@ -11,7 +11,8 @@
 /* Made of a trace that was cut off: whole as a file, and still a prefix. */
 static bool is_repaired(const struct result *result)
 {
-	return result->error == SWORN_ETRUNCATED && result->report.is_derived;
+	return (result->error == SWORN_ETRUNCATED || result->found == SWORN_ETRUNCATED) &&
+	       result->report.is_derived;
 }
 
 enum verify_code result_code(const struct result *result)
@@ -22,6 +23,8 @@ enum verify_code result_code(const struct result *result)
 		bool allowed = is_repaired(result) ? result->allow_repaired : result->allow_truncated;
 		return allowed && result->report.events > 0 ? VERIFY_OK : VERIFY_INTEGRITY;
 	}
+	case SWORN_EUNSIGNED:
+	case SWORN_EUNTRUSTED:
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_EBLOB:
@@ -45,7 +48,10 @@ enum verify_code result_worse(enum verify_code a, enum verify_code b)
 const char *result_word(const struct result *result)
 {
 	switch (result->error) {
-	case 0: return "ok";
+	case 0: return is_repaired(result) ? "repaired" : result->found ? "truncated" : "ok";
+	case SWORN_EUNSIGNED: return "unsigned";
+	case SWORN_EUNTRUSTED: return "untrusted";
+	case SWORN_EALGORITHM: return "unsupported";
 	case SWORN_ETRUNCATED: return is_repaired(result) ? "repaired" : "truncated";
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
@@ -74,9 +80,38 @@ static const char *advice(const struct result *result)
 		return "name the store that holds its blobs with --store, or get an intact copy";
 	case SWORN_EVERSION: return "use a newer version of sworn";
 	case SWORN_EPOINTER: return "fetch the trace itself: git lfs pull";
+	case SWORN_EUNSIGNED:
+		return "get a signed copy from who recorded it, or accept it as it is with --allow-unsigned";
+	case SWORN_EUNTRUSTED:
+		return result->judgement.state == TRUST_TENANT
+			       ? "name the tenant whose trace it is, or trust the key for that tenant"
+			       : "if you know whose key it is, `sworn key trust` the line that `sworn key export` "
+				 "prints there; or accept it as it is with --allow-untrusted";
+	case SWORN_EALGORITHM: return "sign it with an Ed25519 key";
 	case SWORN_ENOTRACE: return "`sworn list` shows what is there; --store names another store";
 	}
 	return "check the path and its permissions";
+}
+
+void result_judge(struct result *result, const struct reader *reader)
+{
+	struct trust_allow allow = { .truncated = result->allow_truncated,
+				     .repaired = result->allow_repaired };
+	struct trust trust;
+	uint64_t events;
+	result->found = result->error;
+	if (result->error != 0 && result->error != SWORN_ETRUNCATED)
+		return;
+	int r = trust_load(&trust, NULL, NULL);
+	if (r == 0)
+		r = trust_judge_trace(&trust, reader, &result->report, &result->judgement);
+	if (r < 0)
+		snprintf(result->report.reason, sizeof(result->report.reason), "%.255s",
+			 trust.reason[0] ? trust.reason : "the header does not match its signature");
+	result->error = r < 0 ? r
+			      : trust_verdict(&result->judgement, &result->report, result->error,
+					      &allow, &events);
+	trust_release(&trust);
 }
 
 void result_note(struct result *result, const struct event *event)
@@ -119,11 +154,48 @@ static void print_counts(FILE *out, const struct trace_report *report)
 	fprintf(out, "  %-12s sha256:%s\n", "state", text);
 }
 
+const char *result_reason(const struct result *result)
+{
+	if (result->error == SWORN_EUNSIGNED && result->judgement.state != TRUST_UNSIGNED)
+		return "it is cut, and no event of it is signed";
+	if (result->error == SWORN_EUNSIGNED || result->error == SWORN_EUNTRUSTED)
+		return result->judgement.text;
+	return result->report.reason[0] ? result->report.reason : error_text(result->error);
+}
+
 void result_print_problem(FILE *out, const struct result *result)
 {
-	const char *reason = result->report.reason;
-	fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result),
-		reason[0] ? reason : error_text(result->error), advice(result));
+	fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result), result_reason(result),
+		advice(result));
+}
+
+/* Who vouches for it, and for how much. */
+static void print_signer(FILE *out, const struct result *result)
+{
+	const struct trace_report *report = &result->report;
+	char tenant[33], time[48];
+	hex_encode(report->tenant, sizeof(report->tenant), tenant);
+	print_line(out, "seal",
+		   !report->sealed     ? "none"
+		   : report->is_signed ? "signed"
+				       : "unsigned");
+	if (result->judgement.text[0])
+		print_line(out, "signer", result->judgement.text);
+	if (result->judgement.text[0] && report->is_signed && !report->sealed)
+		fprintf(out, "  %-12s %" PRIu64 " of %" PRIu64 " events\n", "signed",
+			report->signed_events, report->events);
+	print_line(out, "tenant", tenant);
+	report_time(report->started, time, sizeof(time));
+	print_line(out, "started", time);
+	if (report->ended)
+		report_time(report->ended, time, sizeof(time));
+	print_line(out, "ended", report->ended ? time : "unknown");
+	if (!result->info->clock_virtual)
+		print_line(out, "clock", "real");
+	if (!result->info->clock_virtual)
+		return;
+	report_time(result->info->epoch_ns / 1000000000, time, sizeof(time));
+	fprintf(out, "  %-12s virtual, from %s\n", "clock", time);
 }
 
 void result_print(FILE *out, const struct result *result)
@@ -132,15 +204,14 @@ void result_print(FILE *out, const struct result *result)
 	const char *words[REQUIRES_MAX];
 	if (result->error)
 		result_print_problem(out, result);
+	else if (result->found)
+		fprintf(out, "%s: %s: %s\n", result->name, result_word(result), result_reason(result));
 	else
 		fprintf(out, "%s: ok\n", result->name);
 	if (!result->info)
 		return;
 	print_counts(out, &result->report);
-	print_line(out, "seal",
-		   !result->report.sealed     ? "none"
-		   : result->report.is_signed ? "signed"
-					      : "unsigned");
+	print_signer(out, result);
 	if (result->report.is_derived) {
 		char text[DIGEST_HEX_BYTES];
 		digest_hex(result->report.derived, text);
@@ -165,9 +236,9 @@ void result_json(struct json *json, const struct result *result)
 	struct report_trace trace = {
 		.path = result->name,
 		.bytes = result->report.bytes,
-		.is_signed = result->report.is_signed,
 	};
-	bool ok = result->error == 0;
+	bool ok = result->error == 0 && result->found == 0;
+	report_signer(&trace, &result->report, &result->judgement);
 	memcpy(trace.digest, result->file_digest, DIGEST_BYTES);
 	memcpy(trace.seal, result->report.seal_id, DIGEST_BYTES);
 	report_print_trace(json, &trace);
@@ -198,10 +269,7 @@ void result_json(struct json *json, const struct result *result)
 	json_uint(json, "events", result->report.events);
 	if (result->report.sealed)
 		json_uint(json, "of", result->report.events);
-	json_text(json, "reason",
-		  ok			     ? NULL
-		  : result->report.reason[0] ? result->report.reason
-					     : error_text(result->error));
+	json_text(json, "reason", ok ? NULL : result_reason(result));
 	json_close(json, '}');
 	json_text(json, "verdict", result_word(result));
 	json_int(json, "code", result_code(result));

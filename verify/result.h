@@ -9,6 +9,7 @@
 
 #include "../traces/json.h"
 #include "../traces/reader.h"
+#include "../traces/trust.h"
 
 enum verify_code {
 	VERIFY_OK = 0,
@@ -19,10 +20,12 @@ enum verify_code {
 };
 
 struct result {
-	const char *name;     /* borrowed: what the trace is called */
-	int error;	      /* 0, or why it is not ok */
-	bool allow_truncated; /* a cut trace with events in it is no failure */
-	bool allow_repaired;  /* nor is one that was made of such a trace */
+	const char *name; /* borrowed: what the trace is called */
+	int error;	  /* 0, or why it is not ok */
+	int found; /* of the check alone: 0 or why it is not whole; `error` is what that comes to */
+	bool allow_truncated;	    /* a cut trace with events in it is no failure */
+	bool allow_repaired;	    /* nor is one that was made of such a trace */
+	struct judgement judgement; /* of who signed it; text empty: the trace did not open */
 	struct trace_report report;
 	const struct trace_info *info; /* borrowed from the reader; NULL when it did not open */
 	const struct trace_summary *summary; /* likewise; NULL unless ok */
@@ -36,14 +39,23 @@ struct result {
 enum verify_code result_code(const struct result *result);
 enum verify_code result_worse(enum verify_code a, enum verify_code b);
 
-/* "ok", "truncated", "repaired", "corrupt", "newer", "pointer", "missing" or "unreadable". */
+/* "ok", "truncated", "repaired", "unsigned", "untrusted", "corrupt", "newer", "pointer", "missing" or "unreadable". */
 const char *result_word(const struct result *result);
+
+/*
+ * Judges who signed, with what this user trusts by default, after reader_check(): `error` becomes what that comes to. A prefix
+ * counts only as far as allow_truncated and allow_repaired say.
+ */
+void result_judge(struct result *result, const struct reader *reader);
 
 /* Takes what reports need from each event. */
 void result_note(struct result *result, const struct event *event);
 
 /* One line for a result that is not ok: what, why and what to do next. */
 void result_print_problem(FILE *out, const struct result *result);
+/* Why it is not ok, without what to do about it. */
+const char *result_reason(const struct result *result);
+
 void result_print(FILE *out, const struct result *result);
 
 /* The members of one trace's report, without the braces around them. */

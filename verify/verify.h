@@ -15,5 +15,8 @@ int cmd_audit(int argc, char **argv);
 
 /* sworn gate run|list|explain|diff: whether recorded runs still hold, for a CI. Returns the exit code; --help says more. */
 int cmd_gate(int argc, char **argv);
+/* sworn key init|export|import|trust, and sworn tenant create|list|show. Return the exit code; --help says more. */
+int cmd_key(int argc, char **argv);
+int cmd_tenant(int argc, char **argv);
 
 #endif

@@ -16,7 +16,7 @@ sworn, forge, trace, copy, wanted = *sys.argv[1:5], int(sys.argv[5])
 frames = [line.split() for line in
           subprocess.run([sys.executable, "-B", forge, trace, "--frames"], capture_output=True, text=True, check=True).stdout.splitlines()]
 kinds = {kind for _, _, kind in frames}
-missing = {"HEADER", "INFO", "LINK", "BLOB", "EVENTS", "SUMMARY", "INDEX", "SEAL"} - kinds
+missing = {"HEADER", "INFO", "LINK", "BLOB", "EVENTS", "SUMMARY", "INDEX", "SEAL", "CHECKPOINT"} - kinds
 if missing:
     sys.exit(f"the trace has no frame of kind {missing}")
 each = max(3, wanted // len(frames))

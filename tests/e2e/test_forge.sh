@@ -1,6 +1,7 @@
 #!/bin/bash
-# Forged traces whose every hash fits: `sworn verify` has nothing to object to, since they are
-# unsigned; `sworn replay` finds them out, and names what did not fit first.
+# Forged traces whose every hash fits, without the signatures that nobody else can make: they are refused for that. Where
+# they are accepted unsigned, `sworn verify` has nothing to object to; `sworn replay` finds them out, and names what
+# did not fit first.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 have forge python3 zstd || finish
@@ -15,7 +16,7 @@ data()
 check_program forged --setup data -- sed p data
 ok_so_far || finish
 
-# forged WHAT STATUS PATTERN: after the change verify must say ok and replay exit with STATUS (a
+# forged WHAT STATUS PATTERN: after the change verify and replay must say unsigned; with that allowed verify must say ok and replay exit with STATUS (a
 # regular expression) and print something that matches PATTERN
 forged()
 {
@@ -25,11 +26,17 @@ forged()
 		fail "$1" "could not be forged"
 		return
 	}
-	sworn verify "$trace" > "$LOG/$1.verify" 2>&1 < /dev/null || {
+	sworn verify "$trace" > "$LOG/$1.verify" 2>&1 < /dev/null || status=$?
+	[ "$status" -eq 5 ] && grep -q ': unsigned: ' "$LOG/$1.verify" || fail "$1" "verify accepts it: $(head -n 1 "$LOG/$1.verify")"
+	status=0
+	sworn replay "$trace" > "$LOG/$1.replay" 2>&1 < /dev/null || status=$?
+	[ "$status" -eq 5 ] && grep -q ' 0 of .*: unsigned$' "$LOG/$1.replay" || fail "$1" "replay accepts it: $(head -n 1 "$LOG/$1.replay")"
+	status=0
+	sworn verify --allow-unsigned "$trace" > "$LOG/$1.verify" 2>&1 < /dev/null || {
 		fail "$1" "verify finds out already: $(tail -n 1 "$LOG/$1.verify")"
 		return
 	}
-	sworn replay --report "$LOG/$1.json" "$trace" > "$LOG/$1.replay" 2>&1 < /dev/null || status=$?
+	sworn replay --allow-unsigned --report "$LOG/$1.json" "$trace" > "$LOG/$1.replay" 2>&1 < /dev/null || status=$?
 	if [[ ! $status =~ ^$2$ ]] || grep -q identical "$LOG/$1.replay" || ! grep -qiE "$3" "$LOG/$1.replay"; then
 		fail "$1" "replay of $trace (changed: event $event) exits with $status, not $2, or does not say '$3':"
 		sed 's/^/    /' "$LOG/$1.replay"

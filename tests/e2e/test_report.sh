@@ -119,7 +119,7 @@ report signal signal.json 'r["exit"] == {"code": None, "signal": 9} and r["code"
 
 # A divergence: who, where, what, the five events before and the stack with its lines.
 python3 -B "$E2E/../tools/forge.py" t.sworn forged.sworn bytes --containing needle > "$LOG/forge" || finish
-expect diverged 1 sworn replay --report diverged.json forged.sworn
+expect diverged 1 sworn replay --allow-unsigned --report diverged.json forged.sworn
 report diverged diverged.json '
 	r["verdict"] == "diverged" and r["code"] == 1 and r["exit"] is None and r["state_hash"] is None
 	r["checked"]["events"] == r["divergence"]["event"] == int(open("log/forge").read()) + 1 < r["events"]
@@ -155,14 +155,14 @@ kept=$(nm silent | awk '$3 == "kept" { print $1 }')
 expect silent 0 sworn record -o silent.sworn -- ./silent
 expect silent_good 0 sworn replay silent.sworn
 python3 -B "$E2E/../tools/forge.py" silent.sworn other.sworn bytes --containing needle > "$LOG/forge" || finish
-expect silent_forged 1 sworn replay --report silent.json other.sworn
+expect silent_forged 1 sworn replay --allow-unsigned --report silent.json other.sworn
 KEPT=$kept report silent_forged silent.json '
 	r["divergence"]["where"].startswith("memory at 0x%x " % (int(__import__("os").environ["KEPT"], 16) & ~4095))
 	"bytes at 0x%x:" % (int(__import__("os").environ["KEPT"], 16) & ~511) in r["divergence"]["actual"]
 	r["divergence"]["expected"].startswith("tag 0x") and r["divergence"]["actual"].startswith("tag 0x")
 	r["divergence"]["expected"] != r["divergence"]["actual"][:len(r["divergence"]["expected"])]'
 python3 -B "$E2E/../tools/forge.py" t.sworn dropped.sworn drop --containing needle > "$LOG/forge" || finish
-expect dropped 1 sworn replay dropped.sworn
+expect dropped 1 sworn replay --allow-unsigned dropped.sworn
 says dropped dropped.out '^    expected  write\(1, "a needle here\\n", 14\)$'
 says dropped dropped.out '^    actual    read\(3, 0x[0-9a-f]+, 64\)$'
 
@@ -172,7 +172,7 @@ mv prog prog.full && mv prog.stripped prog
 expect stripped 0 sworn record -o t2.sworn -- ./prog
 rm prog && mv prog.full prog
 python3 -B "$E2E/../tools/forge.py" t2.sworn forged2.sworn bytes --containing needle > "$LOG/forge" || finish
-expect stripped 1 sworn replay --report stripped.json forged2.sworn
+expect stripped 1 sworn replay --allow-unsigned --report stripped.json forged2.sworn
 report stripped stripped.json '__import__("re").fullmatch(r"#1 0x[0-9a-f]+ prog\+0x[0-9a-f]+", r["divergence"]["backtrace"][1])'
 
 # Other ways out.
@@ -181,7 +181,7 @@ expect cut 5 sworn replay --report cut.json cut.sworn
 report cut cut.json 'r["verdict"] == "truncated" and r["code"] == 5 and r["checked"]["reason"] and r["argv"] in ([], ["./prog"])'
 says cut cut.out '^  next: '
 python3 -B "$E2E/../tools/forge.py" t.sworn code.sworn code --containing needle > "$LOG/forge" || finish
-expect refused 5 sworn replay --report refused.json code.sworn
+expect refused 5 sworn replay --allow-unsigned --report refused.json code.sworn
 report refused refused.json 'r["verdict"] == "refused" and r["code"] == 5 and "read(3" in r["checked"]["reason"]'
 expect missing 4 sworn replay --report missing.json nowhere.sworn
 report missing missing.json 'r["verdict"] == "no trace" and r["code"] == 4 and r["trace"]["path"] == "nowhere.sworn" and r["recorded"] is None'

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	if (length < 1)
 		return 0;
 	fd = memfd_create("trace", MFD_CLOEXEC);
-	fuzz_require(fd >= 0 && archive_begin(&archive, fd, &info, id) == 0);
+	fuzz_require(fd >= 0 && archive_begin(&archive, fd, &info, id, NULL) == 0);
 	fuzz_require(archive_events(&archive, bytes + 1, length - 1, bytes[0]) == 0);
 	fuzz_require(archive_finish(&archive, &summary, &end) == 0);
 	archive_release(&archive);

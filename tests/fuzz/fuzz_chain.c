@@ -24,7 +24,7 @@ static void begin(struct fuzz_trace *trace, const uint8_t *info, size_t length)
 	digest_of(frame.bytes, frame.length, digest);
 	buffer_release(&frame);
 	chain_commit("private", digest, sizeof(digest), header.private_digest);
-	header_encode(&header, &out);
+	header_encode(&header, NULL, &out);
 	frame_head(FRAME_HEADER, out.length, head);
 	fuzz_append(trace, head, sizeof(head));
 	fuzz_append(trace, bytes, out.length);

@@ -1,4 +1,4 @@
-/* The envelopes HEADER and SEAL, and LINKs: each one that decodes encodes to the same bytes. */
+/* The envelopes HEADER, CHECKPOINT and SEAL, and LINKs: each one that decodes, unsigned, encodes to the same bytes. */
 #include "fuzz.h"
 #include "traces/seal.h"
 
@@ -33,16 +33,27 @@ static void decode(const uint8_t *bytes, size_t length)
 	struct cbor_out out = { .bytes = again, .capacity = sizeof(again) };
 	struct header header;
 	struct manifest manifest;
+	struct checkpoint checkpoint;
+	static const uint8_t unsigned_key[KEY_BYTES];
+	/* A key that no input is signed with. */
+	static const uint8_t archive_key[KEY_BYTES] = { 0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+							0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+							0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+							0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+							0x66, 0x66, 0x66, 0x66 };
 	struct link link;
 
-	if (header_decode(bytes, length, &header) == 0) {
-		header_encode(&header, &out);
+	if (header_decode(bytes, length, &header) == 0 && digest_is_zero(header.kid)) {
+		header_encode(&header, NULL, &out);
 		same(&out, bytes, length);
 	}
 	out.length = 0;
-	if (manifest_decode(bytes, length, &manifest) == 0) {
+	fuzz_require(checkpoint_decode(bytes, length, archive_key, &checkpoint) < 0);
+	fuzz_require(manifest_decode(bytes, length, archive_key, &manifest) < 0);
+	if (manifest_decode(bytes, length, NULL, &manifest) == 0)
 		fuzz_require(seal_id(bytes, length, id) == 0);
-		manifest_encode(&manifest, &out);
+	if (manifest_decode(bytes, length, unsigned_key, &manifest) == 0) {
+		manifest_encode(&manifest, NULL, &out);
 		same(&out, bytes, length);
 	}
 	out.length = 0;

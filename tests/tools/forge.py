@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Changes one thing in a trace and makes every link, index entry, hash and seal fit again.
 
-What comes out is a trace that only a replay can refute: `sworn verify` finds nothing wrong with an
-unsigned one. docs/FORMAT.md is the specification. Needs the zstd program.
+What comes out is unsigned, since nobody else has the keys: whoever accepts it without a signature has a trace
+that only a replay can refute. docs/FORMAT.md is the specification. Needs the zstd program.
 
     forge.py TRACE OUT WHAT [--call NAME] [--containing TEXT]
     forge.py TRACE --frames             prints offset, length and kind of every frame
@@ -10,7 +10,7 @@ unsigned one. docs/FORMAT.md is the specification. Needs the zstd program.
 WHAT names the change. Those of a call take the first event of --call (default read) that has an OUT
 payload with TEXT in it: bytes (its first letter), address (moved out of the buffer), code (moved into
 the program's text), longer (than the result), length (one byte more than the buffer has), result, ip,
-drop. Others: checkpoint, state, status.
+drop. Others: checkpoint, state, status, and nothing, which only takes the signatures away.
 """
 import argparse
 import hashlib
@@ -21,7 +21,8 @@ import sys
 import tempfile
 
 KINDS = {0x184D2A50: "HEADER", 0x184D2A51: "INFO", 0x184D2A52: "LINK", 0x184D2A53: "BLOB",
-         0x184D2A54: "SUMMARY", 0x184D2A55: "INDEX", 0x184D2A56: "SEAL", 0xFD2FB528: "EVENTS"}
+         0x184D2A54: "SUMMARY", 0x184D2A55: "INDEX", 0x184D2A56: "SEAL", 0x184D2A57: "CHECKPOINT",
+         0x184D2A58: "TRAILER", 0xFD2FB528: "EVENTS"}
 MAGIC = {name: magic for magic, name in KINDS.items()}
 CALLS = {"read": 0, "pread64": 17, "write": 1}
 CALL, EXEC, CHECKPOINT, END = 0, 3, 9, 12
@@ -132,11 +133,26 @@ def merkle(leaves):
     return digest(b"\1" + merkle(leaves[:half]) + merkle(leaves[half:]))
 
 
+def envelope(whole, change):
+    """The content of a HEADER or SEAL frame without a signature, its payload changed by a function."""
+    (protected, unprotected, payload, _), _ = decode(whole, 8)
+    protected = encode({**decode(protected)[0], 4: bytes(32)})
+    fields, _ = decode(payload)
+    change(fields)
+    payload = encode(fields)
+    return encode([protected, unprotected, payload, labelled("sworn/1/unsigned", protected, payload)])
+
+
+def unsigned(data):
+    """The same trace without signatures, checkpoints and trailers."""
+    return Trace(data).sealed()
+
+
 class Trace:
-    """A decoded trace: frames as they are, events as maps."""
+    """A decoded trace: frames as they are, less what only signatures give a meaning; events as maps."""
 
     def __init__(self, data):
-        self.frames = split(data)
+        self.frames = [frame for frame in split(data) if frame[0] not in ("CHECKPOINT", "TRAILER")]
         self.events = []  # [frame number, record]
         for number, (kind, _, whole) in enumerate(self.frames):
             if kind != "EVENTS":
@@ -156,6 +172,7 @@ class Trace:
         for number, (kind, offset, whole) in enumerate(self.frames):
             moved[offset] = len(out)
             if kind == "HEADER":
+                whole = frame(kind, envelope(whole, lambda fields: fields.update({3: bytes(32)})))
                 last = header = labelled("sworn/1/header", digest(whole))
             elif kind == "EVENTS":
                 raw = self.block(number)
@@ -194,15 +211,11 @@ class Trace:
         return encode(index)
 
     def seal(self, whole, fields):
-        (protected, unprotected, payload, _), _ = decode(whole, 8)
-        manifest, _ = decode(payload)
         end = self.events[-1][1]
         if end.get(0) == END:
-            manifest[6] = commit("state", end.get(16, bytes(32)))
-            manifest[7] = commit("outputs", labelled("sworn/1/outputs", encode(end.get(17, []))))
-        manifest.update(fields)
-        payload = encode(manifest)
-        return encode([protected, unprotected, payload, labelled("sworn/1/unsigned", protected, payload)])
+            fields[6] = commit("state", end.get(16, bytes(32)))
+            fields[7] = commit("outputs", labelled("sworn/1/outputs", encode(end.get(17, []))))
+        return envelope(whole, lambda manifest: manifest.update(fields))
 
     def find(self, call, text):
         """First event of the call with TEXT in an OUT payload: index and payload."""
@@ -221,6 +234,8 @@ def flip(value):
 
 def change(trace, what, call, text):
     """Applies one change; says which event it is in."""
+    if what == "nothing":
+        return 0
     if what in ("checkpoint", "state", "status"):
         kind = CHECKPOINT if what == "checkpoint" else END
         i, record = next((i, r) for i, (_, r) in enumerate(trace.events) if r.get(0, CALL) == kind)
@@ -271,8 +286,9 @@ def main():
         return
     if not options.what:
         parser.error("OUT and WHAT are missing")
+    is_signed = decode(decode(data, 8)[0][0])[0][4] != bytes(32)
     trace = Trace(data)
-    if trace.sealed() != data:
+    if trace.sealed() != (unsigned(trace.sealed()) if is_signed else data):
         sys.exit("forge: this trace does not come out as it was before any change")
     number = change(trace, options.what, options.call, options.containing.encode())
     with open(options.out, "wb") as file:

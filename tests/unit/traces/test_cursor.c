@@ -58,7 +58,7 @@ static int check_forged(const struct forgery *forgery, struct trace_report *repo
 	struct archive archive;
 	struct reader *reader = NULL;
 	int fd = memfd_create("forged", MFD_CLOEXEC);
-	assert_int_equal(archive_begin(&archive, fd, &sample_info, id), 0);
+	assert_int_equal(archive_begin(&archive, fd, &sample_info, id, NULL), 0);
 	if (forgery->blob_size)
 		write_blob(&archive, forgery->blob_size);
 	bend(forgery, &archive, STEP_EVENTS);
@@ -236,7 +236,7 @@ static int open_by_hand(const uint8_t private_digest[DIGEST_BYTES], uint64_t lin
 	struct buffer info = { 0 };
 	struct reader *reader = NULL;
 	memcpy(header.private_digest, private_digest, DIGEST_BYTES);
-	header_encode(&header, &out);
+	header_encode(&header, NULL, &out);
 	frame_head(FRAME_HEADER, out.length, bytes);
 	assert_int_equal(write_all(archive.fd, bytes, FRAME_HEAD_BYTES + out.length), 0);
 	chain_begin(&archive.chain, bytes, FRAME_HEAD_BYTES + out.length);

@@ -38,7 +38,9 @@ static int verify(const char *const arguments[])
 	return WEXITSTATUS(status);
 }
 
-#define VERIFY(...) verify((const char *const[]){ __VA_ARGS__, NULL })
+#define SIGNED(...) verify((const char *const[]){ __VA_ARGS__, NULL })
+/* The samples are not signed. */
+#define VERIFY(...) SIGNED("--allow-unsigned", __VA_ARGS__)
 
 static void cut(const char *from, const char *to, double part)
 {
@@ -83,6 +85,8 @@ static void an_intact_trace_is_ok_and_unsigned(void **state)
 	assert_non_null(strstr(out, "assumptions  second\n"));
 	assert_non_null(strstr(out, "exclusions   none\n"));
 	assert_string_equal(err, "");
+	assert_int_equal(SIGNED("t.sworn"), 5);
+	assert_non_null(strstr(out, "t.sworn: unsigned: nobody signed it; "));
 }
 
 static void each_verdict_has_its_exit_code(void **state)
