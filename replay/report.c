@@ -37,7 +37,7 @@ static const struct verdict verdicts[] = {
 	{ SWORN_EUNTRUSTED, CODE_INTEGRITY, "untrusted",
 	  "if you know whose key it is, `sworn key trust` the line that `sworn key export` prints there; or accept it "
 	  "as it is with --allow-untrusted" },
-	{ SWORN_EALGORITHM, CODE_UNKNOWN, "could not tell", "sign it with an Ed25519 key" },
+	{ SWORN_EALGORITHM, CODE_INTEGRITY, "refused", "get a copy that is signed with an Ed25519 key" },
 	{ SWORN_EKEYSTORE, CODE_UNKNOWN, "could not tell",
 	  "mend the keystore, or name another with --keystore" },
 	{ SWORN_EBLOB, CODE_INTEGRITY, "refused",

@@ -85,6 +85,22 @@ static int fail_envelope(struct cursor *cursor, const struct frame *frame, int e
 	return cursor_fail(cursor, error, text);
 }
 
+/*
+ * Whether the first LINK names this header. Its signature cannot be checked here, so one that seems to be of a newer format may
+ * be damaged as well. Uses the link buffer.
+ */
+static bool is_chained(struct cursor *cursor, const struct frame *header)
+{
+	uint64_t offset = header->offset + header->length;
+	struct frame frame;
+	struct link link;
+	for (int i = 0; i < 2; i++, offset += frame.length)
+		if (frame_read(&cursor->source, offset, &cursor->link_bytes, &frame) < 0)
+			return false;
+	return frame.kind == FRAME_LINK && (link_decode(frame.content, frame.content_length, &link) < 0 ||
+					    digest_equal(link.prev, cursor->chain.last));
+}
+
 static int read_header(struct cursor *cursor)
 {
 	struct frame frame;
@@ -98,11 +114,13 @@ static int read_header(struct cursor *cursor)
 	r = header_decode(frame.content, frame.content_length, &cursor->header);
 	if (r == 0 && frame.content_length > sizeof(cursor->envelope))
 		r = SWORN_EFORMAT;
+	chain_begin(&cursor->chain, frame.bytes, frame.length);
+	if (r == SWORN_EVERSION && !is_chained(cursor, &frame))
+		r = SWORN_EINTEGRITY;
 	if (r < 0)
 		return fail_envelope(cursor, &frame, r);
 	memcpy(cursor->envelope, frame.content, frame.content_length);
 	cursor->envelope_length = frame.content_length;
-	chain_begin(&cursor->chain, frame.bytes, frame.length);
 	pass(cursor, &frame);
 	return 0;
 }

@@ -25,6 +25,7 @@ enum verify_code result_code(const struct result *result)
 	}
 	case SWORN_EUNSIGNED:
 	case SWORN_EUNTRUSTED:
+	case SWORN_EALGORITHM:
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_EBLOB:
@@ -87,7 +88,7 @@ static const char *advice(const struct result *result)
 			       ? "name the tenant whose trace it is, or trust the key for that tenant"
 			       : "if you know whose key it is, `sworn key trust` the line that `sworn key export` "
 				 "prints there; or accept it as it is with --allow-untrusted";
-	case SWORN_EALGORITHM: return "sign it with an Ed25519 key";
+	case SWORN_EALGORITHM: return "get a copy that is signed with an Ed25519 key";
 	case SWORN_ENOTRACE: return "`sworn list` shows what is there; --store names another store";
 	}
 	return "check the path and its permissions";

@@ -94,7 +94,7 @@ END_OF_PYTHON
 for name in other_seal plain_seal signed_head no_checkpoint two_points other_point own_key; do
 	both 5 'corrupt|refused' --allow-unsigned --allow-untrusted "$name.sworn"
 done
-both 3 'ES256, which is not supported' es256.sworn
+both 5 'ES256, which is not supported' es256.sworn
 
 # --- Somebody else: unknown, then trusted, for a time, for a tenant, and no more.
 theirs() { SWORN_KEYSTORE=$WORK/theirs sworn "$@"; }

@@ -50,7 +50,8 @@ moved()
 	[ -s "$TRACES/$1.sworn" ] || return
 	mv "$RUN" "$WORK/elsewhere$1"
 	mkdir -p "$WORK/empty"
-	(cd / && env -i HOME="$WORK/empty" ${SWORN_WITHOUT+"SWORN_WITHOUT=$SWORN_WITHOUT"} "$SWORN" replay "$TRACES/$1.sworn" \
+	sworn key export -o "$WORK/own.pub"
+	(cd / && env -i HOME="$WORK/empty" ${SWORN_WITHOUT+"SWORN_WITHOUT=$SWORN_WITHOUT"} "$SWORN" replay --trust "$WORK/own.pub" "$TRACES/$1.sworn" \
 		> "$LOG/moved" 2>&1 < /dev/null) || status=$?
 	if [ "$status" -ne 0 ] || ! grep -q identical "$LOG/moved"; then
 		fail "$1" "replay exits with $status without the recorded files: $(tail -n 1 "$LOG/moved")"
