@@ -238,10 +238,13 @@ static int make(struct rewriter *rewriter, uint8_t ret_id[ARCHIVE_ID_BYTES])
 		r = cursor_open(&rewriter->cursor, rewrite->source_fd);
 	if (r < 0)
 		return r;
-	struct header header = rewriter->cursor.header;
-	if (is_thin(rewriter) && (r = store_claim(rewrite->store_fd, header.tenant)) < 0)
+	const uint8_t *tenant = rewriter->cursor.header.tenant;
+	/* Keys and signatures are the source's own. */
+	struct header header = { .started = rewriter->cursor.header.started };
+	if (is_thin(rewriter) && (r = store_claim(rewrite->store_fd, tenant)) < 0)
 		return r;
 	memcpy(header.archive, ret_id, ARCHIVE_ID_BYTES);
+	memcpy(header.tenant, tenant, TENANT_ID_BYTES);
 	r = archive_begin_as(&rewriter->archive, rewriter->place.fd, reader_info(rewrite->source),
 			     &header, rewrite->signer);
 	if (r == 0)
