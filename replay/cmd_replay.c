@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static const char help[] =
 	"  --allow-truncated  replay a trace that is cut off, as far as it goes; exit 0 when that is identical\n"
 	"  --allow-repaired  the same for a trace that `sworn repair` made of such a one\n"
 	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
+	"  --stop-at EVENT  stop behind this event and show where its thread stands; exit 3, as the rest is not compared\n"
 	"  -j, --jobs N     play units that share no memory in N workers at a time (default 1)\n"
 	"\n"
 	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell, 4 no trace, 5 integrity, truncation, or\n"
@@ -51,6 +53,7 @@ struct options {
 	bool show_output;
 	struct trust_allow allow;
 	unsigned int jobs;
+	uint64_t stop_at; /* number of an event; UINT64_MAX: none */
 };
 
 struct run {
@@ -99,6 +102,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		{ "report", 1, NULL, 'R' },
 		{ "show-output", 0, NULL, 'O' },
 		{ "help", 0, NULL, 'h' },
+		{ "stop-at", 1, NULL, 'E' },
 		{ "jobs", 1, NULL, 'j' },
 		{ "allow-truncated", 0, NULL, 'T' },
 		{ "allow-unsigned", 0, NULL, 'u' },
@@ -112,6 +116,7 @@ static int parse(int argc, char **argv, struct options *ret)
 	int c;
 
 	opterr = 0;
+	ret->stop_at = UINT64_MAX;
 	while ((c = getopt_long(argc, argv, ":hj:", longs, NULL)) != -1) {
 		switch (c) {
 		case 'h': fputs(help, stdout); return 1;
@@ -130,11 +135,18 @@ static int parse(int argc, char **argv, struct options *ret)
 				return usage("-j wants a number of workers, not ", optarg);
 			ret->jobs = (unsigned int)atoi(optarg);
 			break;
+		case 'E':
+			if (strcmp(optarg, "0") != 0 && !is_number(optarg, LONG_MAX - 1))
+				return usage("--stop-at wants the number of an event, not ", optarg);
+			ret->stop_at = strtoull(optarg, NULL, 10);
+			break;
 		case ':': return usage("a value is missing after ", argv[optind - 1]);
 		default: return usage("unknown option ", argv[optind - 1]);
 		}
 	}
 	ret->trace = argv[optind];
+	if (ret->stop_at != UINT64_MAX)
+		ret->jobs = 1;
 	ret->jobs = ret->jobs == 0 ? 1 : ret->jobs < WORKERS_MAX ? ret->jobs : WORKERS_MAX;
 	if (ret->trace && argv[optind + 1])
 		return usage("one trace at a time, not also ", argv[optind + 1]);
@@ -288,6 +300,24 @@ static bool takes_prefix(const struct run *run)
 					     : run->options.allow.truncated;
 }
 
+/* Where the thread of the event that was played last stands. */
+static int stop_here(struct run *run, const struct event *event)
+{
+	struct replayer *rep = &run->replayer;
+	struct thread *thread = guest_by_number(&rep->guests, event->thread);
+	char *text = thread ? replay_backtrace(rep, thread) : NULL, *more = NULL;
+
+	fprintf(run->out, "behind event %" PRIu64 " thread %u stands at:\n", event->number,
+		event->thread);
+	for (char *line = text ? strtok_r(text, "\n", &more) : NULL; line;
+	     line = strtok_r(NULL, "\n", &more))
+		fprintf(run->out, "  %s\n", line);
+	free(text);
+	snprintf(run->outcome.reason, sizeof(run->outcome.reason),
+		 "it was to stop at event %" PRIu64, event->number);
+	return -ECANCELED;
+}
+
 static int play(struct run *run)
 {
 	struct replayer *rep = &run->replayer;
@@ -299,6 +329,8 @@ static int play(struct run *run)
 		r = replayer_play(rep, &event);
 		if (r < 0)
 			break;
+		if (event.number == run->options.stop_at)
+			return stop_here(run, &event);
 		if (progress && ticks > shown) {
 			shown = ticks;
 			fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " events", rep->played,

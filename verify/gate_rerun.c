@@ -59,8 +59,31 @@ static char *describe_at(const struct told *told, uint64_t number)
 	return made;
 }
 
-static void note_changes(struct gate_result *result, struct observed_changes *found,
-			 const struct told told[2])
+/* The innermost frame behind an event that has a source line, by a replay up to there. Owned; NULL when there is none. */
+static char *source_at(const struct gate *gate, const struct told *told, uint64_t number)
+{
+	char event[24], path[64], *text = NULL, *found = NULL, *more = NULL;
+	const char *argv[] = { "sworn", "replay", "--stop-at", event, path, NULL };
+	struct gate_process process = { .argv = argv, .input = -1, .errors = -1, .report = -1 };
+	size_t length;
+	if (number == HISTORY_NO_EVENT || (process.output = gate_file("backtrace")) < 0)
+		return NULL;
+	process.timeout_s = gate->options.timeout_s;
+	snprintf(event, sizeof(event), "%" PRIu64, number);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), told->fd);
+	if (gate_process_run(gate->program, &process) == GATE_UNKNOWN)
+		text = gate_file_text(process.output, &length);
+	for (char *line = text ? strtok_r(text, "\n", &more) : NULL; line && !found;
+	     line = strtok_r(NULL, "\n", &more))
+		if (strncmp(line, "  #", 3) == 0 && strstr(line, " at "))
+			found = strdup(line + 2);
+	free(text);
+	close(process.output);
+	return found;
+}
+
+static void note_changes(const struct gate *gate, struct gate_result *result,
+			 struct observed_changes *found, const struct told told[2])
 {
 	for (size_t i = 0; i < found->count; i++, result->changes_count++) {
 		struct gate_change *change = &result->changes[result->changes_count];
@@ -76,6 +99,10 @@ static void note_changes(struct gate_result *result, struct observed_changes *fo
 			change->event = describe_at(&told[1], from->events[1]);
 		if (i < GATE_SHORT && !change->event)
 			change->event = describe_at(&told[0], from->events[0]);
+		if (i == 0) {
+			unsigned int side = from->events[1] != HISTORY_NO_EVENT;
+			change->source = source_at(gate, &told[side], from->events[side]);
+		}
 	}
 }
 
@@ -146,7 +173,8 @@ static bool run_once(const struct gate *gate, struct gate_place *place, unsigned
 }
 
 /* One new run against an earlier one. True when they are alike. */
-static bool compare_told(const struct told told[2], struct gate_result *result, char **ret_unknown)
+static bool compare_told(const struct gate *gate, const struct told told[2],
+			 struct gate_result *result, char **ret_unknown)
 {
 	const struct observation *runs[2] = { told[0].seen, told[1].seen };
 	struct observed_changes found;
@@ -154,7 +182,7 @@ static bool compare_told(const struct told told[2], struct gate_result *result, 
 	bool alike = r == 0 && found.count == 0;
 	if (r < 0)
 		gate_decide(result, "incomplete", GATE_UNKNOWN, "%s", error_text(r));
-	note_changes(result, &found, told);
+	note_changes(gate, result, &found, told);
 	if (found.unknown && !*ret_unknown)
 		*ret_unknown = strdup(found.unknown);
 	observed_release(&found);
@@ -172,7 +200,7 @@ static bool repeat(const struct gate *gate, struct gate_place *place, const stru
 		alike = run_once(gate, place, number, result, &told[1]);
 		if (!alike)
 			break;
-		alike = compare_told(told, result, &unknown);
+		alike = compare_told(gate, told, result, &unknown);
 		if (!alike && !result->verdict)
 			gate_decide(result, "nondeterministic", GATE_FAILED,
 				    "run %u, with another order of threads, did not do what run 1 did: expected is "
@@ -198,7 +226,7 @@ static void judge(const struct gate *gate, struct gate_place *place, struct told
 	gate_place_clean(place);
 	if (!repeat(gate, place, &told[1], result))
 		return;
-	bool alike = compare_told(told, result, &unknown);
+	bool alike = compare_told(gate, told, result, &unknown);
 	if (alike && unknown)
 		gate_decide(result, "incomplete", GATE_UNKNOWN, "%s", unknown);
 	else if (alike)

@@ -72,6 +72,7 @@ report refactored report.json "all(t['inputs_changed'] for t in r['traces'])"
 fault off_by_one 1 "sed -i 's/i < prices_count; i++/i < prices_count - 1; i++/' service/service.c" \
 	../traces/alpha/service-plum-10.sworn ../traces/alpha/service-pear-2.sworn
 first off_by_one 'standard error, byte 0, line 1' 'nothing' '"service: no price for: plum 10'
+says off_by_one '^  source +#[0-9]+ 0x[0-9a-f]+ (main|serve) at service/service.c:45 '
 says off_by_one '^changed: ../traces/alpha/service-plum-10.sworn'
 report off_by_one report.json "
 	[t['verdict'] for t in r['traces']] == ['changed', 'identical']
@@ -146,6 +147,20 @@ says diff_same '^identical'
 gate explain 0 explain traces/alpha/service-kiwi-1.sworn
 says explain '^channel +connection to 127.0.0.1:4711, 15 bytes'
 says explain '^file +/desk/journal.txt, .*mode 0644'
+# stopped NAME STATUS EVENT PATTERN: a replay of the kept run that is to stop
+stopped()
+{
+	local status=0
+
+	sworn replay --stop-at "$3" kept/*.sworn > "$LOG/$1.out" 2> "$LOG/$1.err" || status=$?
+	[ "$status" -eq "$2" ] && pass || fail "$1" "exit status $status, not $2"
+	says "$1" "$4"
+}
+stopped stop 3 20 '^behind event 20 thread 1 stands at:$'
+says stop ': stopped$'
+stopped stop_first 3 0 '^behind event 0 thread 1'
+stopped stop_beyond 0 99999999 ': identical$'
+stopped stop_usage 2 x 'stop-at wants the number of an event'
 gate explain_usage 2 explain
 gate diff_usage 2 diff traces/alpha/service-kiwi-1.sworn
 
