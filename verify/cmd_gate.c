@@ -34,7 +34,7 @@ static const char help[] =
 	"  --shard I/N          only every Nth trace, from the Ith\n"
 	"  --timeout S          for one run of one trace (default 1800; 0: none)\n"
 	"  --store DIR          the store with the blobs of the traces\n"
-	"  --allow-truncated    handed to `sworn verify` and `sworn replay`\n"
+	"  --allow-truncated, --allow-repaired  handed to `sworn verify` and `sworn replay`\n"
 	"  --report FILE        write a JSON report (- for standard output)\n"
 	"  --junit FILE         write a report in the form of JUnit\n"
 	"  --help               print this\n"
@@ -160,6 +160,8 @@ static int set_option(struct gate_options *options, int option, const char *valu
 	case 'u': options->junit = value; return 0;
 	case 'T':
 		return append(options->allow, "--allow-truncated") ? 0 : usage("too many options", "");
+	case 'P':
+		return append(options->allow, "--allow-repaired") ? 0 : usage("too many options", "");
 	case ':': return usage("an option lacks its value", "");
 	}
 	return usage("unknown option", "");
@@ -168,13 +170,13 @@ static int set_option(struct gate_options *options, int option, const char *valu
 static int parse(int argc, char **argv, struct gate_options *options)
 {
 	static const struct option longs[] = {
-		{ "mode", 1, NULL, 'm' },   { "with", 1, NULL, 'w' },
-		{ "repeat", 1, NULL, 'n' }, { "jobs", 1, NULL, 'j' },
-		{ "shard", 1, NULL, 'S' },  { "timeout", 1, NULL, 't' },
-		{ "store", 1, NULL, 's' },  { "report", 1, NULL, 'r' },
-		{ "junit", 1, NULL, 'u' },  { "keep", 1, NULL, 'k' },
-		{ "help", 0, NULL, 'h' },   { "allow-truncated", 0, NULL, 'T' },
-		{ NULL, 0, NULL, 0 },
+		{ "mode", 1, NULL, 'm' },	    { "with", 1, NULL, 'w' },
+		{ "repeat", 1, NULL, 'n' },	    { "jobs", 1, NULL, 'j' },
+		{ "shard", 1, NULL, 'S' },	    { "timeout", 1, NULL, 't' },
+		{ "store", 1, NULL, 's' },	    { "report", 1, NULL, 'r' },
+		{ "junit", 1, NULL, 'u' },	    { "keep", 1, NULL, 'k' },
+		{ "help", 0, NULL, 'h' },	    { "allow-truncated", 0, NULL, 'T' },
+		{ "allow-repaired", 0, NULL, 'P' }, { NULL, 0, NULL, 0 },
 	};
 	bool mode_given = false;
 	int option;

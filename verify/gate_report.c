@@ -296,6 +296,12 @@ static void print_tenant(FILE *out, const struct gate *gate, const struct gate_i
 		gate_text(out, order[i]->path);
 		if (value_list(order[i]->result, "inputs_changed"))
 			fputs("  (inputs changed)", out);
+		/* Why it is not all that it could be: a prefix. */
+		if (order[i]->code == GATE_OK && *gate_reason(order[i])) {
+			fputs("  (", out);
+			gate_text(out, gate_reason(order[i]));
+			fputc(')', out);
+		}
 		fputc('\n', out);
 	}
 }

@@ -54,6 +54,12 @@ says damaged 'truncated: .*; nothing of it was executed'
 says damaged 'corrupt: .*; nothing of it was executed'
 report damaged damaged.json "r['code'] == 5 and [t['runs'] for t in r['traces']] == [1, 1, 1, 0, 0]"
 
+# What was repaired is a prefix, and told as one where it is accepted at all.
+sworn repair -o repaired.sworn bad/cut.sworn > "$LOG/repair" 2>&1 || fail repaired "$(tail -n 1 "$LOG/repair")"
+gate repaired 5 run --mode replay repaired.sworn
+gate repaired_allowed 0 run --mode replay --allow-repaired repaired.sworn
+says repaired_allowed 'repaired.sworn  \(identical prefix\)$'
+
 gate pointer 3 run --mode replay pointer.sworn good
 says pointer 'git lfs pull'
 gate nothing 4 run --mode replay missing.sworn good
