@@ -93,6 +93,11 @@ static void describe_start(const struct ending *ending, char *text, size_t size)
 	else if (ending->error == -ENOENT)
 		snprintf(text, size, "sworn record: %s: not found; check the name and PATH",
 			 ending->command);
+	else if (ending->error == -ENOEXEC)
+		snprintf(text, size,
+			 "sworn record: %s: cannot be executed: %s; it has to be a program of 64 bits for this "
+			 "processor, or a script: see `file %s`",
+			 ending->command, error, ending->command);
 	else if (is_not_executable(ending->error))
 		snprintf(text, size,
 			 "sworn record: %s: cannot be executed: %s; check its permissions and format",
