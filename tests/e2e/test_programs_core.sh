@@ -11,12 +11,14 @@ tree()
 	ln -s file1 tree/link
 }
 
-check_program ls -- ls -lR /usr/include
+# What they show of the host is as it is, and in its order, only there.
+as_it_is=(--record --schedule --record observed)
+check_program ls "${as_it_is[@]}" -- ls -lR /usr/include
 check_program awk -- bash -c "seq 1 200000 | awk '{s+=\$1} END {print s}'"
 check_program sort -- bash -c 'seq 1 500000 | tac | sort --parallel=2 -n | md5sum'
 check_program sort_text -- bash -c 'seq 500000 -1 1 > lines; sort --parallel=2 -S 8M lines | sha256sum; rm lines'
-check_program find -- find /usr/include -name '*.h' -size +20k
-check_program grep -- grep -rc struct /usr/include/linux
+check_program find "${as_it_is[@]}" -- find /usr/include -name '*.h' -size +20k
+check_program grep "${as_it_is[@]}" -- grep -rc struct /usr/include/linux
 check_program sums -- bash -c 'sha256sum /usr/include/*.h | md5sum'
 have tar tar zstd && check_program tar --setup tree -- \
 	bash -c 'tar -c tree | zstd -q -T2 > a.zst; zstd -dc a.zst | tar -t | sort; zstd -dc a.zst | sha256sum > /dev/null'
