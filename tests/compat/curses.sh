@@ -4,6 +4,7 @@
 # needs python3
 # packages python3
 # version python3 --version
+# differs what is written to a pseudo-terminal that was not read yet arrives when the kernel comes to it
 set -e
 cat > screen.py <<'EOF'
 import curses, os, pty, sys

@@ -4,6 +4,7 @@
 # needs script less
 # packages bsdutils less
 # version less --version
+# differs what is written to a pseudo-terminal that was not read yet arrives when the kernel comes to it
 # output varies
 set -e
 seq 1 1000 > text

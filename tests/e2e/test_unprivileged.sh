@@ -31,7 +31,7 @@ group()
 	done
 	check_program "$1spin_flag" --pmu -- "$GUESTS/spin_flag"
 	check_program "$1race" --no-native-compare -- "$GUESTS/race"
-	check_program "$1ls" -- ls -gGR /usr/include/linux # its own namespace hides the owners
+	check_program "$1ls" --record --schedule --record observed -- ls -gGR /usr/include/linux # its own namespace hides the owners
 	check_program "$1pipeline" -- bash -c 'seq 1 20000 | sort -r | head -n 3 | cat -n'
 }
 
