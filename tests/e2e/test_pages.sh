@@ -64,8 +64,8 @@ both spin spin_pages --schedule seeded --seed 1
 same spin spin_pages 10 turn
 
 # Whether the kernel follows anything: "uw" in a line of VmFlags (proc_pid_smaps(5)).
-record flags --checkpoint-interval 1 -- "$GUESTS/written_pages" flags
-SWORN_WITHOUT=uffd record flags_without --checkpoint-interval 1 -- "$GUESTS/written_pages" flags
+record flags --schedule observed --checkpoint-interval 1 -- "$GUESTS/written_pages" flags
+SWORN_WITHOUT=uffd record flags_without --schedule observed --checkpoint-interval 1 -- "$GUESTS/written_pages" flags
 [ "$(tail -n 1 "$LOG/flags_without.out")" = "followed: no" ] ||
 	fail flags "without uffd: $(tail -n 1 "$LOG/flags_without.out")"
 if ! sworn doctor | grep -q '^uffd  *ok'; then
