@@ -63,6 +63,7 @@ static void json_socket(struct audit *audit, uint32_t number)
 {
 	const struct history_socket *socket = &audit->history->sockets[number - 1];
 	const struct history_handle *handle = &audit->history->handles[socket->handle - 1];
+	const struct history_bytes *moved = &audit->history->files[handle->file - 1].moved;
 	struct out *out = &audit->out;
 	out_line(out, "socket");
 	out_member_uint(out, "socket", number);
@@ -78,10 +79,10 @@ static void json_socket(struct audit *audit, uint32_t number)
 	out_member_int(out, "result", socket->result);
 	out_member_text(out, "local", socket->local);
 	out_member_uint(out, "other", socket->other);
-	out_member_uint(out, "bytes_received", handle->moved.bytes[0]);
-	out_member_uint(out, "bytes_sent", handle->moved.bytes[1]);
-	out_member_digest(out, "digest_received", handle->moved.digest[0]);
-	out_member_digest(out, "digest_sent", handle->moved.digest[1]);
+	out_member_uint(out, "bytes_received", handle->bytes[0]);
+	out_member_uint(out, "bytes_sent", handle->bytes[1]);
+	out_member_digest(out, "digest_received", moved->digest[0]);
+	out_member_digest(out, "digest_sent", moved->digest[1]);
 	out_open(out, "peers", '[');
 	for (uint32_t i = socket->peer; i; i = audit->history->peers[i - 1].next) {
 		const struct history_peer *peer = &audit->history->peers[i - 1];

@@ -123,7 +123,8 @@ struct history_handle {
 	uint32_t references; /* descriptors that refer to it now */
 	uint32_t flags;	     /* O_* as it was opened with */
 	uint64_t opened, closed; /* events; closed is HISTORY_NO_EVENT while a descriptor refers to it */
-	struct history_bytes moved;
+	uint64_t bytes[2], calls[2]; /* as in history_bytes; the digests are its file's */
+	bool unseen[2];
 };
 
 enum history_role {

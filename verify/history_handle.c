@@ -79,25 +79,23 @@ static void live_release(struct history *history, uint32_t handle)
 }
 
 /* A file's digest is that of the one handle that moved bytes that way; several leave none. */
-static void sum_up(struct history *history, struct history_handle *handle, const struct live *live)
+static void sum_up(struct history *history, const struct history_handle *handle, struct live *live)
 {
 	struct history_file *file = file_get(history, handle->file);
-	for (int way = 0; way < 2; way++) {
-		if (live && live->digests[way].context && !handle->moved.unseen[way])
-			digest_end((struct digest *)&live->digests[way], handle->moved.digest[way]);
-		if (!file || handle->moved.calls[way] == 0)
+	for (int way = 0; file && way < 2; way++) {
+		if (handle->calls[way] == 0)
 			continue;
-		if (file->moved.calls[way] == handle->moved.calls[way] && !file->moved.unseen[way])
-			memcpy(file->moved.digest[way], handle->moved.digest[way], DIGEST_BYTES);
-		else
-			memset(file->moved.digest[way], 0, DIGEST_BYTES);
+		memset(file->moved.digest[way], 0, DIGEST_BYTES);
+		if (live && live->digests[way].context && !file->moved.unseen[way] &&
+		    file->moved.calls[way] == handle->calls[way])
+			digest_end(&live->digests[way], file->moved.digest[way]);
 	}
 }
 
 /* What nobody can ask about any more gives its number to the next. */
 static bool is_forgotten(const struct history_handle *handle)
 {
-	return handle->moved.calls[0] == 0 && handle->moved.calls[1] == 0 && !handle->socket &&
+	return handle->calls[0] == 0 && handle->calls[1] == 0 && !handle->socket &&
 	       !handle->peer;
 }
 
@@ -310,13 +308,6 @@ static void add_digest(struct history *history, uint32_t handle, const struct fl
 		digest_append(digest, flow->slices[i].bytes, flow->slices[i].length);
 }
 
-static void add_moved(struct history_bytes *moved, enum flow_way way, uint64_t bytes, bool seen)
-{
-	moved->bytes[way] += bytes;
-	moved->calls[way]++;
-	moved->unseen[way] |= !seen;
-}
-
 void handle_moved(const struct moment *moment, uint32_t number, enum flow_way way, uint64_t bytes,
 		  const struct flow *flow)
 {
@@ -325,16 +316,20 @@ void handle_moved(const struct moment *moment, uint32_t number, enum flow_way wa
 	bool seen = flow && flow->seen && !gather_was_cut(moment->inside->gather);
 	if (!handle)
 		return;
-	add_moved(&handle->moved, way, bytes, seen);
+	handle->bytes[way] += bytes;
+	handle->calls[way]++;
+	handle->unseen[way] |= !seen;
 	struct history_file *file = file_get(history, handle->file);
 	if (file) {
-		add_moved(&file->moved, way, bytes, seen);
+		file->moved.bytes[way] += bytes;
+		file->moved.calls[way]++;
+		file->moved.unseen[way] |= !seen;
 		file->changed |= way == FLOW_WRITE;
 		struct history_use *use = file_use(moment, handle->file);
 		use->bytes[way] += bytes;
 		use->calls[way]++;
 	}
-	if (seen && !handle->moved.unseen[way])
+	if (seen && !handle->unseen[way])
 		add_digest(history, number, flow);
 }
 
