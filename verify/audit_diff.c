@@ -81,10 +81,7 @@ static int collect(const struct history *history, struct facts *facts)
 		out_char(&out, ' ');
 		out_digest(&out, program->digest);
 		out_text(&out, ": ");
-		/* A fact fits the buffer: what is longer would be told apart by its beginning. */
-		struct history_strings arguments = program->arguments;
-		arguments.count = arguments.length > 60000 ? 1 : arguments.count;
-		audit_put_arguments(&out, &arguments);
+		audit_put_arguments(&out, &program->arguments);
 		r = take_fact(facts, &out);
 	}
 	if (r == 0)

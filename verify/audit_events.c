@@ -131,7 +131,6 @@ static bool is_call(const struct event *event)
 	       event->kind == EVENT_EXEC || event->kind == EVENT_CLONE;
 }
 
-/* The scratch buffer never fills: a string is cut long before. */
 static void json_text_of(struct printer *printer, const char *key, size_t from)
 {
 	out_member_bytes(&printer->audit->out, key, printer->scratch.bytes + from,

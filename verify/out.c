@@ -13,7 +13,7 @@
 
 int out_init(struct out *out, int fd, bool json)
 {
-	*out = (struct out){ .fd = fd, .json = json, .bytes = malloc(BUFFER_BYTES) };
+	*out = (struct out){ .fd = fd, .json = json, .bytes = malloc(BUFFER_BYTES), .size = BUFFER_BYTES };
 	return out->bytes ? 0 : -ENOMEM;
 }
 
@@ -38,10 +38,25 @@ int out_close(struct out *out)
 	return out->error;
 }
 
-/* Room for so many bytes, which must be fewer than the buffer has. */
+/* Text that goes nowhere stays, in a buffer that grows; where it cannot, what there was is given up. */
+static void grow(struct out *out)
+{
+	char *grown = out->size < OUT_KEPT_BYTES_MAX ? realloc(out->bytes, 2 * out->size) : NULL;
+	if (grown) {
+		out->bytes = grown;
+		out->size *= 2;
+		return;
+	}
+	out->error = -ENOMEM;
+	out->used = 0;
+}
+
+/* Room for so many bytes, which must be fewer than BUFFER_BYTES. */
 static char *room(struct out *out, size_t bytes)
 {
-	if (BUFFER_BYTES - out->used < bytes)
+	if (out->size - out->used < bytes && out->fd < 0)
+		grow(out);
+	else if (out->size - out->used < bytes)
 		drain(out);
 	return out->bytes + out->used;
 }

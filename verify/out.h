@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define OUT_KEPT_BYTES_MAX (64U << 20)
 #define OUT_SCHEMA 1 /* of the JSON objects (docs/AUDIT.md) */
 
 struct out {
@@ -18,7 +19,7 @@ struct out {
 	bool json;	 /* one object a line */
 	bool unverified; /* every line says so */
 	char *bytes;	 /* owned */
-	size_t used;
+	size_t used, size;
 	bool more; /* JSON: something stands before in the object or array */
 	uint64_t lines;
 };
