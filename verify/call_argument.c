@@ -208,6 +208,13 @@ static void put_shape(const struct argument *a, const struct style *style)
 		shape_put_list(a->out, (enum shape)style->of, p->bytes, p->length);
 	else
 		shape_put(a->out, (enum shape)style->of, p->bytes, p->length);
+	/* A position that the call moved on. */
+	const struct payload *after = a->failed ? NULL : call_find(a, a->value, DIRECTION_OUT);
+	if (style->of == SHAPE_word && p && after && after != p && after->length == p->length &&
+	    memcmp(after->bytes, p->bytes, p->length) != 0) {
+		out_text(a->out, " => ");
+		shape_put(a->out, SHAPE_word, after->bytes, after->length);
+	}
 }
 
 static void put_rest(const struct argument *a)

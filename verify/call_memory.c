@@ -65,8 +65,12 @@ static void put_buffer(const struct argument *a)
 	const struct payload *p = call_bytes(a);
 	bool out = arg->direction == DIRECTION_OUT;
 	uint64_t length = a->event->args[arg->arg];
+	uint64_t room = length;
 	if (out)
 		length = a->event->result < 0 ? 0 : (uint64_t)a->event->result;
+	/* A message that was longer than its buffer. */
+	if (out && arg->extent == EXTENT_RESULT && length > room)
+		length = room;
 	/* The kernel could not read all of it. */
 	if (a->event->result == -EFAULT)
 		p = NULL;

@@ -7,9 +7,9 @@
 have strace strace /usr/bin/python3 || finish
 AGREE=$(realpath "$E2E/../tools/strace_agree.py")
 names="advice_partial all_wait args_env bad_ip brk deep_stack dirs exec_mask exec_self file_io file_names fpu_state
-	growsdown handover jit mmap_changed mmap_holes mmap_private mmap_shared mremap order own_code pty segv_fix
+	growsdown handover jit mmap_changed mmap_holes mmap_private mmap_shared mremap order own_code poll_select pty scm_rights segv_fix
 	shared_exec sig_altstack sig_forced sig_longjmp sig_mask sig_nested sig_restart sig_self sig_stack sig_sync
-	sig_trap sig_wait sigpipe spawn stack_limit step_flags term_forms terminals vfork_exec"
+	sig_trap sig_wait sigpipe spawn splice stack_limit step_flags term_forms terminals vfork_exec"
 
 compare()
 {
