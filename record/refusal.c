@@ -41,13 +41,17 @@ static bool is_device_mapping(const struct thread *thread)
 	return S_ISBLK(info.mode) || S_ISSOCK(info.mode) || (info.mode && !(info.mode & S_IFMT));
 }
 
+/* What memfd_create(2) refuses with EINVAL; programs ask with all bits set whether the call is there. */
+#define MFD_UNKNOWN 0x03ffffe0U
+
 /* Large pages have other borders, which the host may have or not. Programs that want them do without. */
 static bool wants_large_pages(const struct call *call)
 {
 	switch (call->nr) {
 	case SYS_mmap: return (call->args[3] & MAP_ANONYMOUS) && (call->args[3] & MAP_HUGETLB);
 	case SYS_shmget: return call->args[2] & SHM_HUGETLB;
-	case SYS_memfd_create: return call->args[1] & MFD_HUGETLB;
+	case SYS_memfd_create:
+		return (call->args[1] & MFD_HUGETLB) && !(call->args[1] & MFD_UNKNOWN);
 	default: return false;
 	}
 }

@@ -124,6 +124,7 @@ static void large_by_name(void)
 		expect(ftruncate(fd, (off_t)length) == 0 && close(fd) == 0);
 	if (id >= 0)
 		expect(shmctl(id, IPC_RMID, NULL) == 0);
+	expect(memfd_create("all", ~0U) == -1 && errno == EINVAL);
 	say("by name\n");
 }
 
