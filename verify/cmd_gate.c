@@ -34,7 +34,8 @@ static const char help[] =
 	"  --shard I/N          only every Nth trace, from the Ith\n"
 	"  --timeout S          for one run of one trace (default 1800; 0: none)\n"
 	"  --store DIR          the store with the blobs of the traces\n"
-	"  --allow-truncated, --allow-repaired  handed to `sworn verify` and `sworn replay`\n"
+	"  --keystore DIR, --trust FILE  whose signatures count, as for `sworn verify`\n"
+	"  --allow-unsigned, --allow-untrusted, --allow-truncated, --allow-repaired  as for `sworn verify`\n"
 	"  --report FILE        write a JSON report (- for standard output)\n"
 	"  --junit FILE         write a report in the form of JUnit\n"
 	"  --help               print this\n"
@@ -136,6 +137,13 @@ static int check(const struct gate_options *options, bool mode_given)
 	return 0;
 }
 
+/* What `sworn verify` and `sworn replay` are to judge by. */
+static int hand_over(struct gate_options *options, const char *option, const char *value)
+{
+	bool fits = append(options->allow, option) && (!value || append(options->allow, value));
+	return fits ? 0 : usage("too many options like ", option);
+}
+
 static int set_option(struct gate_options *options, int option, const char *value, bool *mode_given)
 {
 	switch (option) {
@@ -158,10 +166,12 @@ static int set_option(struct gate_options *options, int option, const char *valu
 	case 'k': options->keep = value; return 0;
 	case 'r': options->report = value; return 0;
 	case 'u': options->junit = value; return 0;
-	case 'T':
-		return append(options->allow, "--allow-truncated") ? 0 : usage("too many options", "");
-	case 'P':
-		return append(options->allow, "--allow-repaired") ? 0 : usage("too many options", "");
+	case 'T': return hand_over(options, "--allow-truncated", NULL);
+	case 'P': return hand_over(options, "--allow-repaired", NULL);
+	case 'U': return hand_over(options, "--allow-unsigned", NULL);
+	case 'N': return hand_over(options, "--allow-untrusted", NULL);
+	case 'K': return hand_over(options, "--keystore", value);
+	case 'F': return hand_over(options, "--trust", value);
 	case ':': return usage("an option lacks its value", "");
 	}
 	return usage("unknown option", "");
@@ -170,13 +180,24 @@ static int set_option(struct gate_options *options, int option, const char *valu
 static int parse(int argc, char **argv, struct gate_options *options)
 {
 	static const struct option longs[] = {
-		{ "mode", 1, NULL, 'm' },	    { "with", 1, NULL, 'w' },
-		{ "repeat", 1, NULL, 'n' },	    { "jobs", 1, NULL, 'j' },
-		{ "shard", 1, NULL, 'S' },	    { "timeout", 1, NULL, 't' },
-		{ "store", 1, NULL, 's' },	    { "report", 1, NULL, 'r' },
-		{ "junit", 1, NULL, 'u' },	    { "keep", 1, NULL, 'k' },
-		{ "help", 0, NULL, 'h' },	    { "allow-truncated", 0, NULL, 'T' },
-		{ "allow-repaired", 0, NULL, 'P' }, { NULL, 0, NULL, 0 },
+		{ "mode", 1, NULL, 'm' },
+		{ "with", 1, NULL, 'w' },
+		{ "repeat", 1, NULL, 'n' },
+		{ "jobs", 1, NULL, 'j' },
+		{ "shard", 1, NULL, 'S' },
+		{ "timeout", 1, NULL, 't' },
+		{ "store", 1, NULL, 's' },
+		{ "report", 1, NULL, 'r' },
+		{ "junit", 1, NULL, 'u' },
+		{ "keep", 1, NULL, 'k' },
+		{ "help", 0, NULL, 'h' },
+		{ "allow-truncated", 0, NULL, 'T' },
+		{ "allow-repaired", 0, NULL, 'P' },
+		{ "allow-unsigned", 0, NULL, 'U' },
+		{ "allow-untrusted", 0, NULL, 'N' },
+		{ "keystore", 1, NULL, 'K' },
+		{ "trust", 1, NULL, 'F' },
+		{ NULL, 0, NULL, 0 },
 	};
 	bool mode_given = false;
 	int option;

@@ -361,9 +361,12 @@ static int run(const struct gate *gate, const struct gate_place *place,
 static int run_recorder(const struct gate *gate, const struct gate_place *place,
 			const char *const *argv, int report, char **ret_words)
 {
-	struct gate_process process = { .argv = argv, .environment = place->environment, .report = report };
+	struct gate_process process = { .argv = argv, .report = report };
 	pid_t readers[2] = { 0, 0 };
 	int r;
+	/* The recorder finds its keys by its own variables, unless there are more for the command than --env takes. */
+	if (place->variables == 0 || place->variables > VARIABLES_MAX)
+		process.environment = place->environment;
 	process.timeout_s = gate->options.timeout_s;
 	process.output = make_output(place, "[standard output]", "output", &readers[0]);
 	process.errors = place->seen->merged

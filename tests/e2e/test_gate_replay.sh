@@ -29,11 +29,15 @@ python3 -c 'import sys, xml.etree.ElementTree as e; r = e.parse("good.xml").getr
 assert len(r.findall("testsuite/testcase")) == 2 and not r.findall(".//failure") and not r.findall(".//error")' &&
 	pass || fail good "the JUnit report"
 
-gate forged 1 run --mode replay --report forged.json --junit forged.xml good forged.sworn
+# Nobody else can sign it, so it is refused; where that is allowed its replay finds out.
+gate unsigned 5 run --mode replay --report unsigned.json forged.sworn
+says unsigned 'unsigned: .*; nothing of it was executed'
+report unsigned unsigned.json "r['traces'][0]['runs'] == 0"
+gate forged 1 run --mode replay --allow-unsigned --report forged.json --junit forged.xml good forged.sworn
 says forged '^diverged: forged.sworn \(tenant default\)'
 says forged '^  expected '
 says forged '^  actual '
-says forged '^  reproduce  sworn gate run --mode replay forged.sworn$'
+says forged '^  reproduce  sworn gate run --mode replay --allow-unsigned forged.sworn$'
 [ "$(grep -nm 1 '^diverged' "$LOG/forged.out" | cut -d: -f1)" -lt "$(grep -nm 1 ' identical ' "$LOG/forged.out" | cut -d: -f1)" ] &&
 	pass || fail forged "the failure does not come first"
 report forged forged.json "
@@ -48,7 +52,7 @@ assert r.find("testsuite").get("failures") == "1" and r.find("testsuite").get("e
 	pass || fail forged "the JUnit report"
 
 # Nothing of a trace that is not whole is executed; its code is the strongest but for usage.
-gate damaged 5 run --mode replay --report damaged.json good forged.sworn bad
+gate damaged 5 run --mode replay --allow-unsigned --report damaged.json good forged.sworn bad
 says damaged '^refused: bad/cut.sworn'
 says damaged 'truncated: .*; nothing of it was executed'
 says damaged 'corrupt: .*; nothing of it was executed'
@@ -57,7 +61,7 @@ report damaged damaged.json "r['code'] == 5 and [t['runs'] for t in r['traces']]
 # What was repaired is a prefix, and told as one where it is accepted at all.
 sworn repair -o repaired.sworn bad/cut.sworn > "$LOG/repair" 2>&1 || fail repaired "$(tail -n 1 "$LOG/repair")"
 gate repaired 5 run --mode replay repaired.sworn
-gate repaired_allowed 0 run --mode replay --allow-repaired repaired.sworn
+gate repaired_allowed 0 run --mode replay --allow-repaired --allow-unsigned repaired.sworn
 says repaired_allowed 'repaired.sworn  \(identical prefix\)$'
 
 gate pointer 3 run --mode replay pointer.sworn good
@@ -71,7 +75,7 @@ gate shard 0 run --mode replay --shard 2/2 good
 says shard '1 of 1 trace identical'
 gate shards 4 run --mode replay --shard 3/3 good
 says shards 'no trace was selected'
-gate mixed 1 run --mode replay pointer.sworn missing.sworn forged.sworn
+gate mixed 1 run --mode replay --allow-unsigned pointer.sworn missing.sworn forged.sworn
 
 
 for arguments in "run good" "run --mode guess good" "run --mode replay" "run --mode replay -j 0 good" \
