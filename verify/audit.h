@@ -10,11 +10,11 @@
 #include "result.h"
 
 struct audit_options {
-	bool json, unverified, all, allow_truncated, ignore_case;
-	const char *store, *call; /* as given, or NULL */
-	uint64_t from, to;	  /* events, inclusive */
-	uint32_t pid;		  /* 0: all */
-	size_t strings;		  /* bytes of a string that are shown */
+	bool json, unverified, all, allow_truncated, allow_unsigned, allow_untrusted, ignore_case;
+	const char *store, *call, *keystore, *trust_file; /* as given, or NULL */
+	uint64_t from, to;				  /* events, inclusive */
+	uint32_t pid;					  /* 0: all */
+	size_t strings;					  /* bytes of a string that are shown */
 };
 
 struct audit {

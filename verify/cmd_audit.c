@@ -15,6 +15,7 @@
 #include "../traces/error.h"
 #include "../traces/report.h"
 #include "../traces/store.h"
+#include "../traces/trust.h"
 
 #define STRINGS_SHOWN 32U
 #define STRINGS_MAX (1U << 20)
@@ -38,12 +39,16 @@ static const char help_options[] =
 	"  --all              files: also those that were only looked for; events: every event\n"
 	"  -i                 grep: upper and lower case are the same\n"
 	"  --store DIR        the store to look in\n"
+	"  --keystore DIR     whose keys count (default: $SWORN_KEYSTORE, $XDG_DATA_HOME/sworn/keys)\n"
+	"  --trust FILE       keys that count as well, in lines as `sworn key export` prints them\n"
+	"  --allow-unsigned   a trace, or a part of one, that nobody signed is no failure\n"
+	"  --allow-untrusted  one that is signed by an unknown or expired key is no failure\n"
 	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
 	"  --unverified       answer from a trace that failed its check; every line is marked\n"
 	"  --help             print this\n"
 	"\n"
 	"Exit codes: 0 answered; 1 diff: they differ; 2 usage; 3 could not tell; 4 nothing there\n"
-	"is what was asked for; 5 the trace is truncated or corrupt, nothing was answered.\n";
+	"is what was asked for; 5 the trace is truncated, corrupt, unsigned or untrusted.\n";
 
 static const struct question {
 	const char *name;
@@ -186,6 +191,10 @@ static int parse(int argc, char **argv, struct audit_options *options)
 		{ "store", required_argument, NULL, 'S' },
 		{ "unverified", no_argument, NULL, 'u' },
 		{ "allow-truncated", no_argument, NULL, 'T' },
+		{ "keystore", required_argument, NULL, 'K' },
+		{ "trust", required_argument, NULL, 'R' },
+		{ "allow-unsigned", no_argument, NULL, 'U' },
+		{ "allow-untrusted", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -201,6 +210,10 @@ static int parse(int argc, char **argv, struct audit_options *options)
 		case 'u': options->unverified = true; break;
 		case 'T': options->allow_truncated = true; break;
 		case 'S': options->store = optarg; break;
+		case 'K': options->keystore = optarg; break;
+		case 'R': options->trust_file = optarg; break;
+		case 'U': options->allow_unsigned = true; break;
+		case 'V': options->allow_untrusted = true; break;
 		case 'c': options->call = optarg; break;
 		case 'f': r = take_number("from", UINT64_MAX, &options->from); break;
 		case 't': r = take_number("to", UINT64_MAX, &options->to); break;
@@ -227,7 +240,7 @@ int audit_each(struct audit *audit, int (*each)(void *context, const struct even
 	while ((r = trace_next(audit->reader, &event)) > 0)
 		if ((stop = each(context, &event)) != 0)
 			return stop;
-	return audit->result.error ? 0 : r;
+	return audit->result.error || audit->result.found ? 0 : r;
 }
 
 int audit_end(const struct audit *audit, int error)
@@ -263,6 +276,8 @@ static void banner_json(struct audit *audit)
 	out_member_uint(out, "events", result->report.events);
 	out_member_digest(out, "seal", result->report.seal_id);
 	out_member_bool(out, "signed", result->report.is_signed);
+	out_member_text(out, "signer", result->judgement.text[0] ? result->judgement.text : NULL);
+	out_member_text(out, "trust", trust_state_text(result->judgement.state));
 	out_member_text(out, "question", audit->question);
 	out_end(out);
 }
@@ -279,10 +294,14 @@ static void banner_text(struct audit *audit)
 		out_text(out, result_reason(result));
 		out_text(out, "; what follows is what could be read before that");
 	} else {
-		out_text(out, ": ok, ");
+		out_format(out, ": %s, ", result_word(result));
 		out_uint(out, result->report.events);
 		out_text(out, " events, ");
 		out_text(out, seal_word(result));
+		if (result->judgement.text[0]) {
+			out_text(out, ": ");
+			out_text(out, result->judgement.text);
+		}
 		if (!digest_is_zero(result->report.seal_id)) {
 			out_text(out, ", seal ");
 			out_digest(out, result->report.seal_id);
@@ -311,8 +330,63 @@ static int judge(struct audit *audit)
 	return code;
 }
 
+/* Who signed it, and for how many events that counts. */
+static int judge_signature(struct audit *audit, uint64_t *ret_events)
+{
+	const struct audit_options *options = &audit->options;
+	const struct trust_allow allow = { .is_unsigned = options->allow_unsigned,
+					   .untrusted = options->allow_untrusted,
+					   .truncated = options->allow_truncated };
+	struct result *result = &audit->result;
+	struct trust trust;
+	int code = VERIFY_OK, r;
+	result->found = result->error;
+	*ret_events = result->report.events;
+	if (result->error != 0 && result->error != SWORN_ETRUNCATED)
+		return VERIFY_OK;
+	r = trust_load(&trust, options->keystore, options->trust_file);
+	if (r < 0) {
+		code = audit_fail(audit, VERIFY_UNKNOWN, "nothing was checked: %s", trust.reason);
+	} else {
+		r = trust_judge_trace(&trust, audit->reader, &result->report, &result->judgement);
+		if (r < 0)
+			snprintf(result->report.reason, sizeof(result->report.reason),
+				 "the header does not match its signature by %s",
+				 result->judgement.signer.name);
+		result->error = r < 0 ? r
+				      : trust_verdict(&result->judgement, &result->report,
+						      result->error, &allow, ret_events);
+	}
+	trust_release(&trust);
+	return code;
+}
+
+/* The history once more, of those events alone that count. */
+static int shorten(struct audit *audit, uint64_t events)
+{
+	struct reader *reader = NULL;
+	struct event event;
+	int r = reader_open(audit->trace_fd, audit->blobs_fd, &reader);
+	history_release(audit->history);
+	audit->history = history_new(audit->result.info);
+	if (r == 0 && !audit->history)
+		r = -ENOMEM;
+	if (r == 0) {
+		reader_limit(reader, events);
+		while ((r = trace_next(reader, &event)) > 0)
+			if ((r = history_event(audit->history, &event)) < 0)
+				break;
+	}
+	if (audit->history)
+		history_finish(audit->history);
+	reader_close(reader);
+	return audit_end(audit, r == SWORN_ETRUNCATED ? 0 : r);
+}
+
 static int check(struct audit *audit, bool history)
 {
+	uint64_t events;
+	int code;
 	struct result *result = &audit->result;
 	result->error = reader_open(audit->trace_fd, audit->blobs_fd, &audit->reader);
 	if (result->error < 0)
@@ -325,8 +399,13 @@ static int check(struct audit *audit, bool history)
 	result->summary = reader_summary(audit->reader);
 	if (audit->history)
 		history_finish(audit->history);
-	result_judge(result, audit->reader);
-	return judge(audit);
+	code = judge_signature(audit, &events);
+	if (code == VERIFY_OK)
+		code = judge(audit);
+	if (code != VERIFY_OK || audit->out.unverified || events >= result->report.events)
+		return code;
+	reader_limit(audit->reader, events);
+	return audit->history ? shorten(audit, events) : VERIFY_OK;
 }
 
 static int find_blobs(const struct audit *audit, int store_fd)

@@ -137,6 +137,17 @@ for bad in bad cut; do
 	code "$bad" 0 ps --unverified --json "$DIR/$bad.sworn"
 	check_json "$bad" no
 done
+code allowed 0 ps --allow-truncated --allow-unsigned "$DIR/cut.sworn"
+holds allowed "truncated"
+code allowed 0 events --allow-truncated --allow-unsigned "$DIR/cut.sworn"
+
+# Who signed it is said; somebody whom this keystore does not know is nobody.
+code signer 0 ps --json "$TRACE"
+holds signer '"trust":"trusted"'
+SWORN_KEYSTORE=$DIR/keys sworn key init > /dev/null 2>&1
+code stranger 5 ps --keystore "$DIR/keys" "$TRACE"
+holds stranger "nothing was answered"
+code stranger 0 ps --keystore "$DIR/keys" --allow-untrusted "$TRACE"
 sworn record --schedule observed -o "$DIR/other.sworn" -- /bin/true > /dev/null 2>&1 < /dev/null
 code differ 1 diff "$DIR/other.sworn" "$TRACE"
 holds differ "+ rename"

@@ -118,7 +118,7 @@ def call_of(line):
             result = "P"
     if name == "prlimit64" or name.startswith("sched_"):
         text = re.sub(r"^\d+", "P", text)
-    if name == "splice":  # strace does not say where the positions went
+    if name in ("splice", "copy_file_range"):  # strace does not say where the positions went
         text = re.sub(r" => \[\d+\]", "", text)
     if name == "ioctl":
         text = re.sub(r"\w+ or ", "", text)
