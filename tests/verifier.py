@@ -205,8 +205,9 @@ class Verifier:
         if header[0] > 1:
             raise Other("newer", "version %d of the format" % header[0])
         shaped(header, HEADER)
-        if any(header[key] != ZEROS for key in (3, 4, 5, 6)):
+        if any(header[key] != ZEROS for key in (4, 5, 6)):
             raise Other("newer", "a field of a newer format")
+        require(header[3] == ZEROS, "a key, and no signature")
         self.header_hash = self.prev = H("sworn/1/header", sha256(whole))
         return header
 

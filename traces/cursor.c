@@ -66,7 +66,9 @@ static int fail_envelope(struct cursor *cursor, const struct frame *frame, int e
 	size_t length;
 	int64_t algorithm = 0;
 	char text[96];
-	const char *kind = frame_kind_name(frame->kind);
+	const char *kind = frame->kind == FRAME_HEADER ? "header"
+			   : frame->kind == FRAME_SEAL ? "seal"
+						       : frame_kind_name(frame->kind);
 	switch (error) {
 	case SWORN_EALGORITHM:
 		if (cbor_expect_array(&in, 4) == 0 && cbor_take_bytes(&in, &protected, &length) == 0)

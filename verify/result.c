@@ -52,11 +52,11 @@ const char *result_word(const struct result *result)
 	case 0: return is_repaired(result) ? "repaired" : result->found ? "truncated" : "ok";
 	case SWORN_EUNSIGNED: return "unsigned";
 	case SWORN_EUNTRUSTED: return "untrusted";
-	case SWORN_EALGORITHM: return "unsupported";
 	case SWORN_ETRUNCATED: return is_repaired(result) ? "repaired" : "truncated";
 	case SWORN_EFORMAT:
 	case SWORN_EINTEGRITY:
 	case SWORN_EBLOB:
+	case SWORN_EALGORITHM:
 	case SWORN_ELIMIT: return "corrupt";
 	case SWORN_EVERSION: return "newer";
 	case SWORN_EPOINTER: return "pointer";

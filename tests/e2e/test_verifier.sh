@@ -12,7 +12,8 @@ have verifier zstd || finish
 export PYTHONPATH=$E2E/..:$E2E/../tools PYTHONDONTWRITEBYTECODE=1
 mkdir "$WORK/made" "$WORK/archives"
 "$(dirname "$SWORN")/tools/tamper" "$WORK/made" 0 || fail made "no archives"
-sworn record --store "$WORK/store" -- "$GUESTS/args_env" > /dev/null 2>&1 || fail thin "no trace"
+# Nobody can change a signed trace so that all fits again; the second one judges what is accepted unsigned.
+HOME= XDG_DATA_HOME= sworn record --store "$WORK/store" -- "$GUESTS/args_env" > /dev/null 2>&1 || fail thin "no trace"
 thin=$(readlink -f "$WORK/store/latest")
 sworn pack "$thin" -o "$WORK/made/packed.sworn" > /dev/null 2>&1 || fail packed "not packed"
 head -c $(($(stat -c %s "$WORK/made/a.sworn") - 200)) "$WORK/made/a.sworn" > "$WORK/cut.sworn"
@@ -34,7 +35,7 @@ paths = sorted(glob.glob(os.path.join(archives, "*.sworn")))
 counts, wrong = collections.Counter(), 0
 for first in range(0, len(paths), 100):
     batch = paths[first:first + 100]
-    run = subprocess.run([sworn, "verify", "--store", store, "--report", "-", *batch], stdin=subprocess.DEVNULL,
+    run = subprocess.run([sworn, "verify", "--allow-unsigned", "--store", store, "--report", "-", *batch], stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     reports = json.loads(run.stdout)["traces"] if len(batch) > 1 else [json.loads(run.stdout)]
     for path, report in zip(batch, reports):
