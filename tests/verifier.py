@@ -5,8 +5,8 @@ usage: verifier.py [--store DIR] [--table N] TRACE...
 
 Prints one line for each trace, `TRACE: WORD: REASON`, with the words of `sworn verify` (ok, truncated, repaired, corrupt, newer,
 pointer), and exits with its code: 5 when one is truncated, repaired or corrupt, else 3 when one is newer, else 0. A trace of a
-call table that is newer than --table is newer; without it every table will do. Executes nothing. Needs
-python3-cbor2 and libzstd.
+call table that is newer than --table is newer; without it every table will do. Judges unsigned traces only: signatures are
+reader.py's. Executes nothing. Needs python3-cbor2 and libzstd.
 """
 import ctypes
 import hashlib
