@@ -305,6 +305,9 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 	int status, r = 0;
 
 	r = schedule_sweep(rec);
+	/* Its own death may have come in: nothing else of it will. */
+	if (r == 0 && thread->record->died)
+		return seeded_settle(rec);
 	if (r < 0 || thread->run != RUN_USER)
 		return r;
 	/* Seeded: whatever waits for a turn or a time may be what this one spins for. */
@@ -321,6 +324,10 @@ int preempt_look(struct recorder *rec, struct thread *thread)
 	while (r == -EINTR);
 	if (r < 0)
 		return r;
+	if (rec->seeded && (stop_kind(status) == STOP_EXIT || stop_kind(status) == STOP_GONE)) {
+		r = schedule_stopped(rec, thread->tid, status);
+		return r < 0 ? r : seeded_settle(rec);
+	}
 	thread->run = RUN_STOPPED;
 	if (stop_kind(status) != STOP_INTERRUPT) {
 		thread->stop_status = status;
