@@ -227,6 +227,7 @@ static bool can_float(const struct recorder *rec, const struct thread *thread)
 int preempt_here(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
+	uint64_t spent_ns;
 	int status, r;
 
 	r = stop_get_registers(thread);
@@ -264,7 +265,8 @@ int preempt_here(struct recorder *rec, struct thread *thread)
 		own->highest_ip = thread->registers.rip;
 	/* Looking costs: the longer it computes, the less often. */
 	own->next_look_ns = schedule_now_ns() + (schedule_now_ns() - own->resumed_ns) / 2;
-	if (wanders(own) || computed_ns(thread) < SPIN_PATIENCE_NS) {
+	spent_ns = rec->seeded ? computed_ns(thread) : schedule_now_ns() - own->resumed_ns;
+	if (wanders(own) || spent_ns < SPIN_PATIENCE_NS) {
 		if (!rec->seeded && can_float(rec, thread))
 			float_away(rec, thread);
 		return 0;
