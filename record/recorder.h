@@ -250,6 +250,8 @@ uint64_t schedule_now_ns(void); /* monotonic */
 char schedule_state(struct thread *thread);
 /* A thread whose state says that it sleeps may still be on its way there, or back: true when it is off the processor (proc_pid_wchan(5)). */
 bool schedule_is_off(struct thread *thread);
+/* Its call is a vfork whose child has not left the memory they share. */
+bool schedule_vforks(const struct recorder *rec, const struct thread *thread);
 
 /* preempt.c */
 /* Before the thread runs: its counter counts when something may have to end its turn. */

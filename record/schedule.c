@@ -223,12 +223,32 @@ bool schedule_is_off(struct thread *thread)
 	return ++own->looks % LOOKS_WITHOUT_WCHAN == 0;
 }
 
-/* True when the thread sleeps inside the kernel. */
-static bool is_asleep(struct thread *thread)
+bool schedule_vforks(const struct recorder *rec, const struct thread *thread)
+{
+	const struct thread *child = thread->record->vfork_child
+					     ? guest_by_number(&rec->guests, thread->record->vfork_child)
+					     : NULL;
+
+	return child && child->process->space == thread->process->space;
+}
+
+/*
+ * True when the thread sleeps inside the kernel until others act. A call that copies or moves memory may be put off the
+ * processor half-way, by a busy host: what others wrote then would be in it or not.
+ */
+static bool is_asleep(const struct recorder *rec, struct thread *thread)
 {
 	char state = schedule_state(thread);
 
-	return state == 'S' || state == 'D';
+	if (state != 'D' || !thread->call.row)
+		return state == 'S' || state == 'D';
+	switch (thread->call.row->family) {
+	case FAMILY_CLONE: return schedule_vforks(rec, thread);
+	case FAMILY_MAP:
+	case FAMILY_ADVICE:
+	case FAMILY_FOREIGN: return false;
+	default: return true;
+	}
 }
 
 /* Ends the current turn; the event is written once it is known who goes on. */
@@ -422,7 +442,7 @@ static int wait_asleep(struct recorder *rec, struct thread *thread)
 		}
 		if (r < 0 && errno != EINTR)
 			return SWORN_EGONE;
-		if (looks >= YIELDS_BEFORE_LOOK && is_asleep(thread)) {
+		if (looks >= YIELDS_BEFORE_LOOK && is_asleep(rec, thread)) {
 			/* It may have stopped between the look and now. */
 			r = waitpid(thread->tid, &status, __WALL | WNOHANG);
 			if (r == thread->tid) {

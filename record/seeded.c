@@ -52,12 +52,9 @@ static void nap(struct recorder *rec, unsigned int *rounds)
 static bool sleeps_on_guest(const struct recorder *rec, const struct thread *thread)
 {
 	const struct record_thread *own = thread->record;
-	const struct thread *child;
 
-	if (own->in_call && thread->call.row && thread->call.row->family == FAMILY_CLONE) {
-		child = own->vfork_child ? guest_by_number(&rec->guests, own->vfork_child) : NULL;
-		return child && child->process->space == thread->process->space;
-	}
+	if (own->in_call && thread->call.row && thread->call.row->family == FAMILY_CLONE)
+		return schedule_vforks(rec, thread);
 	return schedule_now_ns() - own->resumed_ns > UNINTERRUPTED_NS && outside_serves_files(rec);
 }
 
