@@ -32,7 +32,7 @@ record()
 	shift 2
 	rm -f "$trace"
 	fresh true
-	(cd "$RUN" && exec timeout -s KILL 100 "${clean[@]}" "$SWORN" record "${seeded[@]}" -o "$trace" -- "$@" \
+	(cd "$RUN" && exec timeout -s KILL 100 "${clean[@]}" "$SWORN" record --keystore "$XDG_DATA_HOME/sworn/keys" "${seeded[@]}" -o "$trace" -- "$@" \
 		> "$log.out" 2> "$log.err" < /dev/null)
 }
 

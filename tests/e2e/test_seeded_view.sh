@@ -48,19 +48,19 @@ prepare()
 # record DIRECTORY TRACE LOG VARIABLE... -- COMMAND...
 record()
 {
-	local directory=$1 trace=$2 log=$3 variables=()
+	local directory=$1 trace=$2 log=$3 keys=$1.keys/keys variables=()
 
 	shift 3
 	while [ "$1" != -- ]; do variables+=("$1") && shift; done
 	shift
-	(cd "$directory" && exec timeout -s KILL 100 "${as[@]}" "${clean[@]}" "${variables[@]}" "$WORK/bin/sworn" record \
+	(cd "$directory" && exec timeout -s KILL 100 "${as[@]}" "${clean[@]}" "${variables[@]}" "$WORK/bin/sworn" record --keystore "$keys" \
 		"${seeded[@]}" --workdir-as "$workdir" -o "$trace" -- "$@" > "$log.out" 2> "$log.err" < /dev/null)
 }
 
 # events TRACE: what has to be the same
 events()
 {
-	sworn verify --list "$1" 2> /dev/null
+	sworn verify --list --allow-untrusted "$1" 2> /dev/null
 }
 
 # same NAME SETUP COMMAND...: both recordings have the same events, and the first one replays
@@ -73,7 +73,8 @@ same()
 	# shellcheck disable=SC2034
 	command_line=("$@") # complain() prints it
 	prepare "$one" "$setup" && prepare "$two" "$setup" || { fail "$name" "cannot be prepared" && return; }
-	[ "${#other[@]}" -eq 0 ] || chown -R "$own:$own" "$WORK/two"
+	mkdir -p "$one.keys" "$two.keys"
+	[ "${#other[@]}" -eq 0 ] || chown -R "$own:$own" "$WORK/two" "$two.keys"
 	rm -f "$trace" "$second"
 	record "$one" "$trace" "$LOG/$name" HOME=/root USER=root SHLVL=1 -- "$@" || status=$?
 	as=(nice -n 5 "${other[@]}")
@@ -88,7 +89,7 @@ same()
 		complain "$name" "$trace" "the two recordings print differently" "$LOG/$name.diff"
 	elif ! diff <(events "$trace") <(events "$second") > "$LOG/$name.diff"; then
 		complain "$name" "$trace" "the two recordings have different events" "$LOG/$name.diff"
-	elif replay_check "$name" "$trace"; then
+	elif SWORN_KEYSTORE=$one.keys/keys replay_check "$name" "$trace"; then
 		pass
 	fi
 }
