@@ -246,7 +246,7 @@ run_group()
 		options=()
 		[[ $needs != *pmu* ]] || options+=(--pmu)
 		[[ $needs != *observed* ]] || options+=(--record --schedule --record observed)
-		if [ "$needs" = root ] && [ "$(id -u)" -ne 0 ]; then
+		if [[ $needs = *root* ]] && [ "$(id -u)" -ne 0 ]; then
 			skip "$name" "needs root"
 		else
 			check_program "$name" ${options[@]+"${options[@]}"} -- "$GUESTS/$name" "${@:2}"

@@ -217,6 +217,7 @@ done
 [ "$(find "$WORK/race/sworn/keys" -type f | wc -l)" -eq 1 ] && pass || fail race "$(find "$WORK/race/sworn/keys")"
 
 # --- A killed recording has a signed prefix, and no more of it is executed.
+: > "$LOG/killed"
 "$SWORN" record -o killed.sworn -- sh -c 'i=0; while :; do i=$((i + 1)); echo $i; [ $i -lt 2000 ] || sleep 0.01; done' > "$LOG/killed" 2>&1 < /dev/null &
 recorder=$!
 for ((i = 0; i < 200 && $(wc -l < "$LOG/killed") < 2300; i++)); do sleep 0.1; done

@@ -9,6 +9,7 @@
 }
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin TWINS=${TWINS:-2} TWINS_LOAD=${TWINS_LOAD:-1} LC_ALL=C
 [ -n "${TWINS_ONLY+set}" ] || export TWINS_ONLY="awk xargs mktemp bash_pipes dash_jobs git_commit python_threads make"
+chmod a+x "$WORK" # another user records below it
 for group in core shell git python build; do
 	# The counts of each are in its last line.
 	script=$(sed "s|^\. .*/lib\.sh\"\$|. '$E2E/lib.sh'; . '$E2E/twins.sh'|" "$E2E/test_programs_$group.sh")

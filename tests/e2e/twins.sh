@@ -19,6 +19,9 @@ E2E=$WORK
 mkdir -p "$WORK/bin" "$TRACES/0" "$TRACES/1"
 cp "$SWORN" "$WORK/bin/sworn"
 chmod -R a+rX "$WORK/data" "$WORK/bin"
+# What sworn says of keys it lacks would be in the error output that guests see.
+mkdir -p "$WORK/keys.0" "$WORK/keys.1"
+[ "${users[1]}" = env ] || chown "$own:$own" "$WORK/keys.1"
 chmod a+x "$WORK" && chmod 755 "$TRACES" && chmod 1777 "$TRACES/1"
 
 # twin NUMBER NAME SETUP COMMAND...: one recording; its exit status
@@ -40,7 +43,7 @@ twin()
 		cd "$place" || exit 99
 		[ "$side" -eq 0 ] || umask 077
 		# shellcheck disable=SC2086 # words
-		exec ${users[$side]} timeout -s KILL "${LIMIT:-300}" "$WORK/bin/sworn" record --schedule seeded --seed twins --workdir-as /work --env TMPDIR=/work \
+		exec ${users[$side]} timeout -s KILL "${LIMIT:-300}" "$WORK/bin/sworn" record --keystore "$WORK/keys.$side/keys" --schedule seeded --seed twins --workdir-as /work --env TMPDIR=/work \
 			"${given[@]}" -o "$TRACES/$side/$name.sworn" -- "${@//"$RUN"//work}" > "$LOG/$name.out" 2> "$LOG/$name.err" < /dev/null
 	)
 }

@@ -30,10 +30,10 @@ static size_t draw_linked(struct trial *trial)
 
 static const struct answer *flip(struct trial *trial)
 {
-	static const struct answer header = { { "the HEADER does not match its own hash",
-						"the HEADER is malformed" } };
-	static const struct answer seal = { { "the SEAL does not match its own hash",
-					      "the SEAL is malformed" } };
+	static const struct answer header = { { "the header does not match its own hash",
+						"the header is malformed" } };
+	static const struct answer seal = { { "the seal does not match its own hash",
+					      "the seal is malformed" } };
 	static const struct answer linked = { { "a frame does not match its hash" } };
 	static const struct answer link = {
 		{ "a LINK is malformed", "does not continue the chain", "counts do not match",
@@ -273,7 +273,7 @@ static const struct answer *relinked(struct trial *trial)
 /* Another version of the format: an older one than there ever was is damage. */
 static const struct answer *old_version(struct trial *trial)
 {
-	static const struct answer answer = { { "the HEADER is malformed" } };
+	static const struct answer answer = { { "the header is malformed" } };
 	const struct piece *header = &trial->a->pieces[0];
 	uint8_t payload[1024];
 	size_t length = payload_of(header, payload);
@@ -287,8 +287,8 @@ static const struct answer *old_version(struct trial *trial)
 /* An envelope without its signature, or with half of one. */
 static const struct answer *stripped(struct trial *trial)
 {
-	static const struct answer answers[] = { { { "the HEADER is malformed" } },
-						 { { "the SEAL is malformed" } } };
+	static const struct answer answers[] = { { { "the header is malformed" } },
+						 { { "the seal is malformed" } } };
 	const struct original *a = trial->a;
 	size_t i = draw(trial, 2) ? a->count - 1 : 0;
 	const struct piece *piece = &a->pieces[i];
