@@ -50,7 +50,8 @@ int signing_prepare(const struct record_options *options, struct signing *ret_si
 	/* A keystore that is there but must not be used is no reason to go on without signing. */
 	if (r == 0 || r <= SWORN_EFORMAT || is_wanted(options, &signing->keystore))
 		return r;
-	fprintf(stderr, "sworn: the trace will not be signed: %s\n", signing->keystore.reason);
+	fprintf(stderr, "sworn: the trace will not be signed: %s\n",
+		signing->keystore.reason[0] ? signing->keystore.reason : error_text(r));
 	return 0;
 }
 
