@@ -24,7 +24,7 @@ DEPS_REPRODUCE := dpkg-dev debhelper help2man texinfo python3-setuptools tcl dh-
 # CMake starts makes of its own, which are no part of this one.
 CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 
-C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify share tests -name '*.[ch]')
+C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
 .PHONY: all build deps deps-compat demo test check compat format bench soak races twins reproduce deps-reproduce fuzz mutate tamper cover clean help

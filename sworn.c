@@ -7,7 +7,6 @@
 #include "record/record.h"
 #include "replay/replay.h"
 #include "sandbox/doctor.h"
-#include "share/share.h"
 #include "verify/verify.h"
 
 enum { EXIT_USAGE = 2 };

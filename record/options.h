@@ -22,7 +22,7 @@ struct record_options {
 	uint64_t epoch_ns, checkpoint_interval;
 	const char *order;		/* where turns come from instead of the seed, or NULL */
 	struct substitute *substitutes; /* owned list that ends with NULLs, or NULL */
-	char **command; /* NULL-terminated tail of argv */
+	char **command;			/* NULL-terminated tail of argv */
 };
 
 /* Fills *ret. 0, or the exit code after a line to stderr; --help prints and exits. */

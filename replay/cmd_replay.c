@@ -98,20 +98,13 @@ static bool is_number(const char *text, long max)
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{ "store", 1, NULL, 'D' },
-		{ "report", 1, NULL, 'R' },
-		{ "show-output", 0, NULL, 'O' },
-		{ "help", 0, NULL, 'h' },
-		{ "stop-at", 1, NULL, 'E' },
-		{ "jobs", 1, NULL, 'j' },
-		{ "allow-truncated", 0, NULL, 'T' },
-		{ "allow-unsigned", 0, NULL, 'u' },
-		{ "allow-untrusted", 0, NULL, 'U' },
-		{ "keystore", 1, NULL, 'K' },
-		{ "trust", 1, NULL, 'F' },
-		{ "tenant", 1, NULL, 'I' },
-		{ "allow-repaired", 0, NULL, 'P' },
-		{ NULL, 0, NULL, 0 },
+		{ "store", 1, NULL, 'D' },	     { "report", 1, NULL, 'R' },
+		{ "show-output", 0, NULL, 'O' },     { "help", 0, NULL, 'h' },
+		{ "stop-at", 1, NULL, 'E' },	     { "jobs", 1, NULL, 'j' },
+		{ "allow-truncated", 0, NULL, 'T' }, { "allow-unsigned", 0, NULL, 'u' },
+		{ "allow-untrusted", 0, NULL, 'U' }, { "keystore", 1, NULL, 'K' },
+		{ "trust", 1, NULL, 'F' },	     { "tenant", 1, NULL, 'I' },
+		{ "allow-repaired", 0, NULL, 'P' },  { NULL, 0, NULL, 0 },
 	};
 	int c;
 

@@ -95,8 +95,7 @@ static void sum_up(struct history *history, const struct history_handle *handle,
 /* What nobody can ask about any more gives its number to the next. */
 static bool is_forgotten(const struct history_handle *handle)
 {
-	return handle->calls[0] == 0 && handle->calls[1] == 0 && !handle->socket &&
-	       !handle->peer;
+	return handle->calls[0] == 0 && handle->calls[1] == 0 && !handle->socket && !handle->peer;
 }
 
 void handle_drop(struct history *history, uint32_t number, uint64_t event)

@@ -1,9 +1,9 @@
 #!/bin/bash
-# layers.sh ROOT: includes go one way, traces <- sandbox <- {record, replay} and traces <- verify <- share,
+# layers.sh ROOT: includes go one way, traces <- sandbox <- {record, replay} and traces <- verify,
 # and only sandbox, record and replay know ptrace. Prints each wrong include; exits 1 on any.
 set -eu
 cd "$1"
-mapfile -t files < <(find traces sandbox record replay verify share -name '*.[ch]' -o -name '*.def' | sort)
+mapfile -t files < <(find traces sandbox record replay verify -name '*.[ch]' -o -name '*.def' | sort)
 
 awk '
 	BEGIN {
@@ -12,11 +12,10 @@ awk '
 		may["record"] = " record sandbox traces "
 		may["replay"] = " replay sandbox traces "
 		may["verify"] = " verify traces "
-		may["share"] = " share verify traces "
 	}
 	/^[ \t]*#[ \t]*include[ \t]*</ {
 		split(FILENAME, part, "/")
-		if ((part[1] == "traces" || part[1] == "verify" || part[1] == "share") && /<(sys|linux)\/ptrace\.h>/) {
+		if ((part[1] == "traces" || part[1] == "verify") && /<(sys|linux)\/ptrace\.h>/) {
 			print FILENAME ":" FNR ": " part[1] "/ must not know ptrace"
 			wrong++
 		}
@@ -43,7 +42,7 @@ awk '
 	}
 	END {
 		if (wrong)
-			print "the layers are: traces <- sandbox <- {record, replay}; traces <- verify <- share"
+			print "the layers are: traces <- sandbox <- {record, replay}; traces <- verify"
 		exit wrong > 0
 	}
 ' /dev/null "${files[@]}"

@@ -8,7 +8,7 @@ cd "${WORK:-$(mktemp -d)}"
 fresh()
 {
 	rm -rf tree
-	mkdir -p tree/{traces,sandbox,record,replay,verify,share,docs}
+	mkdir -p tree/{traces,sandbox,record,replay,verify,docs}
 	echo '#include "../traces/a.h"' > tree/record/a.c
 	echo '/* A thread may call setsid() and lead a session; docs/A.md tells. */' > tree/traces/a.h
 	echo '`sworn replay`' > tree/docs/A.md
@@ -36,8 +36,7 @@ refuses layers '# include "../../record/record.h"' sandbox/a.c
 refuses layers '#include "../replay/replay.h"' record/a.c
 refuses layers '#include "../record/record.h"' replay/a.c
 refuses layers '#include "sandbox/guest.h"' verify/a.c
-refuses layers '#include "../share/share.h"' verify/a.c
-refuses layers '#include "../replay/replay.h"' share/a.c
+refuses layers '#include "../replay/replay.h"' verify/a.c
 refuses layers '#include <sys/ptrace.h>' traces/a.h
 refuses words '/* see issue #12 */' traces/a.h
 refuses words '# reads /home/anna/notes' record/run.sh

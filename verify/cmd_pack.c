@@ -5,7 +5,7 @@
 
 #include "../traces/reader.h"
 #include "../traces/stream.h"
-#include "share.h"
+#include "verify.h"
 #include "input.h"
 #include "vouch.h"
 

@@ -2,8 +2,8 @@
  * Who signs a trace that is made of another one. Only what was trusted before is signed again: whoever packs or repairs
  * a trace must not put their name under bytes that anybody could have made.
  */
-#ifndef SWORN_SHARE_VOUCH_H
-#define SWORN_SHARE_VOUCH_H
+#ifndef SWORN_VERIFY_VOUCH_H
+#define SWORN_VERIFY_VOUCH_H
 
 #include "../traces/trust.h"
 #include "input.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "../traces/stream.h"
-#include "share.h"
+#include "verify.h"
 #include "input.h"
 #include "vouch.h"
 

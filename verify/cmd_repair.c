@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "share.h"
+#include "verify.h"
 #include "input.h"
 #include "vouch.h"
 

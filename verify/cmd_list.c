@@ -10,7 +10,7 @@
 #include "../traces/error.h"
 #include "../traces/report.h"
 #include "../traces/store.h"
-#include "share.h"
+#include "verify.h"
 #include "input.h"
 
 #define SHORT_NAME 12	 /* characters of a name; as many as a store of people's traces needs */

@@ -11,7 +11,7 @@
 #include "../traces/catalog.h"
 #include "../traces/error.h"
 #include "../traces/store.h"
-#include "share.h"
+#include "verify.h"
 #include "input.h"
 
 static const char help[] =

@@ -2,12 +2,12 @@
  * The trace that a verb was given, opened and checked whole, and the sentences that verbs of this folder have in
  * common. Prints what is wrong with it; decides nothing else.
  */
-#ifndef SWORN_SHARE_INPUT_H
-#define SWORN_SHARE_INPUT_H
+#ifndef SWORN_VERIFY_INPUT_H
+#define SWORN_VERIFY_INPUT_H
 
 #include "../traces/reader.h"
 #include "../traces/rewrite.h"
-#include "../verify/result.h"
+#include "result.h"
 
 struct input {
 	const char *verb;      /* borrowed: for messages */

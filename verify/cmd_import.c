@@ -8,7 +8,7 @@
 #include "../traces/digest.h"
 #include "../traces/error.h"
 #include "../traces/import.h"
-#include "share.h"
+#include "verify.h"
 #include "input.h"
 
 static const char help[] = "usage: sworn import [--store DIR] [--allow-repaired] FILE...\n"
