@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -13,6 +15,7 @@
 #include "../sandbox/descriptor.h"
 #include "../sandbox/domain.h"
 #include "program.h"
+#include "outside.h"
 #include "recorder.h"
 
 #ifndef MAP_DROPPABLE
@@ -39,6 +42,35 @@ static bool is_device_mapping(const struct thread *thread)
 	if (S_ISCHR(info.mode))
 		return info.special != makedev(1, 5); /* /dev/zero */
 	return S_ISBLK(info.mode) || S_ISSOCK(info.mode) || (info.mode && !(info.mode & S_IFMT));
+}
+
+static bool is_on_fuse(const struct thread *thread, dev_t device)
+{
+	char path[64], number[32], line[4096];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", thread->tid);
+	snprintf(number, sizeof(number), " %u:%u ", major(device), minor(device));
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, number) && strstr(line, " - fuse");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* The recorder reads what is mapped, and a guest that serves the file stands still while it does. */
+static bool is_served_mapping(const struct recorder *rec, const struct thread *thread)
+{
+	const struct call *call = &thread->call;
+	struct fd_info info;
+
+	if (call->nr != SYS_mmap || (call->args[3] & MAP_ANONYMOUS))
+		return false;
+	info = fd_lookup(thread->process->fds, thread->tid, (int)call->args[4]);
+	return S_ISREG(info.mode) && major(info.device) == 0 && is_on_fuse(thread, info.device) &&
+	       outside_serves_files(rec);
 }
 
 /* What memfd_create(2) refuses with EINVAL; programs ask with all bits set whether the call is there. */
@@ -127,6 +159,10 @@ const char *refusal_find(const struct recorder *rec, struct thread *thread, int 
 	if (is_device_mapping(thread)) {
 		*ret_error = ENODEV;
 		return "memory of devices and sockets changes by itself";
+	}
+	if (is_served_mapping(rec, thread)) {
+		*ret_error = ENODEV;
+		return "another guest serves this file, and stands still while the recorder reads it";
 	}
 	if (foreign_is_nowhere(rec, thread)) {
 		*ret_error = EPERM;

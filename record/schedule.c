@@ -1,3 +1,4 @@
+#include "outside.h"
 #include "recorder.h"
 
 #include <errno.h>
@@ -234,7 +235,8 @@ bool schedule_vforks(const struct recorder *rec, const struct thread *thread)
 
 /*
  * True when the thread sleeps inside the kernel until others act. A call that copies or moves memory may be put off the
- * processor half-way, by a busy host: what others wrote then would be in it or not.
+ * processor half-way, by a busy host: what others wrote then would be in it or not. Only for a page of a file that a guest
+ * serves does it wait for one.
  */
 static bool is_asleep(const struct recorder *rec, struct thread *thread)
 {
@@ -246,7 +248,7 @@ static bool is_asleep(const struct recorder *rec, struct thread *thread)
 	case FAMILY_CLONE: return schedule_vforks(rec, thread);
 	case FAMILY_MAP:
 	case FAMILY_ADVICE:
-	case FAMILY_FOREIGN: return false;
+	case FAMILY_FOREIGN: return outside_serves_files(rec);
 	default: return true;
 	}
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -101,7 +102,7 @@ static int serve(int device)
 
 static void use(void)
 {
-	char text[16] = "";
+	char text[16] = "", *at;
 	struct stat st;
 	int fd = open("tree/file", O_RDWR);
 
@@ -111,6 +112,13 @@ static void use(void)
 	expect(pread(fd, text, sizeof(text), 0) == 12);
 	say("%s\n", text);
 	expect(open("tree/other", O_RDONLY) == -1 && errno == ENOENT && close(fd) == 0);
+	/* Opened again, nothing of it is cached: the call that maps it waits until the page was served. A recorder would wait too. */
+	fd = open("tree/file", O_RDONLY);
+	at = mmap(NULL, SIZE_MAX_BYTES, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	expect(fd >= 0 && (at != MAP_FAILED || errno == ENODEV));
+	expect(at == MAP_FAILED ||
+	       (memcmp(at, "served twice", 12) == 0 && munmap(at, SIZE_MAX_BYTES) == 0));
+	expect(close(fd) == 0);
 }
 
 int main(void)
