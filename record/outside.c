@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,4 +154,39 @@ bool outside_serves_files(const struct recorder *rec)
 			return true;
 	}
 	return false;
+}
+
+/* The number of the process's controlling terminal, proc_pid_stat(5); 0 for none. */
+static int controlling_terminal(pid_t pid)
+{
+	char path[64], line[LINE_BYTES];
+	const char *rest = NULL;
+	int number = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (file && fgets(line, sizeof(line), file))
+		rest = strrchr(line, ')');
+	if (!rest || sscanf(rest, ") %*c %*d %*d %*d %d", &number) != 1)
+		number = 0;
+	if (file)
+		fclose(file);
+	return number;
+}
+
+bool outside_signalled(const struct thread *thread, const void *siginfo)
+{
+	siginfo_t info;
+	int terminal;
+
+	memcpy(&info, siginfo, sizeof(info));
+	/* Who is in no guest's PID namespace has number 0 there. */
+	if (info.si_code <= 0)
+		return (info.si_code == SI_USER || info.si_code == SI_TKILL || info.si_code == SI_QUEUE) &&
+		       info.si_pid == 0;
+	if (info.si_code != SI_KERNEL || (info.si_signo != SIGINT && info.si_signo != SIGQUIT))
+		return false;
+	terminal = controlling_terminal(getpid());
+	return terminal != 0 && terminal == controlling_terminal(thread->tid);
 }

@@ -16,4 +16,7 @@ bool outside_is_awaited(const struct recorder *rec);
 /* True when a guest serves files to others, as fuse(4) has it: who waits for one of them may wait for that guest. */
 bool outside_serves_files(const struct recorder *rec);
 
+/* True when the signal came to the thread from outside: from no guest, or typed at the terminal that the command was given. */
+bool outside_signalled(const struct thread *thread, const void *siginfo);
+
 #endif

@@ -16,7 +16,7 @@
 #define RISE_FIRST \
 	16U /* looks in a row before steps double the first time, 4 times as many the next */
 #define RISE_FIRST_OF_CPU 4U /* the same, of looks at CPU time */
-#define RISE_SHIFT_MAX 18U   /* how long steps get, for one look, which ends it: about 1/4 s */
+#define RISE_SHIFT_MAX 22U   /* how long steps get, for one look, which ends it: about 4 s */
 
 /* By how many bits the step of look `count` is longer. Both rise only for looks that come in a row. */
 static unsigned int rise(unsigned int count, unsigned int first)

@@ -8,6 +8,7 @@
 #include "../sandbox/seek.h"
 #include "../sandbox/spin.h"
 #include "../traces/error.h"
+#include "outside.h"
 #include "recorder.h"
 #include "seeded.h"
 #include "timers.h"
@@ -198,6 +199,18 @@ static bool wanders(const struct record_thread *own)
 	return own->highest_ip > own->lowest_ip && own->highest_ip - own->lowest_ip > SPIN_CODE_BYTES;
 }
 
+/* A held signal is input from outside, to be told as soon as it can be. */
+static bool holds_outside(const struct thread *thread)
+{
+	const struct record_thread *own = thread->record;
+
+	for (size_t i = 0; i < own->held_count; i++) {
+		if (outside_signalled(thread, own->held[i].siginfo))
+			return true;
+	}
+	return false;
+}
+
 /* A seeded turn ends at calls and in spins. Where nothing else gets the guest on, a cut is better than none, and the trace says so. 1
  * when it may be cut, 0 when not yet, 2 when what comes next on the virtual clock has come instead, negative on failure. */
 static int may_cut(struct recorder *rec, const struct thread *thread)
@@ -206,7 +219,7 @@ static int may_cut(struct recorder *rec, const struct thread *thread)
 	uint64_t now = schedule_now_ns();
 	int r;
 
-	if (!rec->seeded)
+	if (!rec->seeded || holds_outside(thread))
 		return 1;
 	if (computed_ns(thread) < (wanders(own) ? WORK_PATIENCE_NS : SEEDED_PATIENCE_NS))
 		return 0;

@@ -278,12 +278,15 @@ static int enter_domain(struct run *run)
 static void explain(struct run *run, const struct event *event, int error)
 {
 	char text[DESCRIPTION_BYTES] = "the end";
+	const char *why = error_text(error);
 
 	if (event)
 		describe_event(event, text, sizeof(text));
-	snprintf(run->outcome.reason, sizeof(run->outcome.reason), "at event %s: %s", text,
-		 error == -EOVERFLOW ? "the counter's interrupt came too late to stop where the recording did"
-				     : error_text(error));
+	if (error == -EOVERFLOW)
+		why = "the counter's interrupt came too late to stop where the recording did";
+	else if (error == -ERANGE)
+		why = "the computation comes by this place too often to tell without a hardware counter when it is to stop";
+	snprintf(run->outcome.reason, sizeof(run->outcome.reason), "at event %s: %s", text, why);
 }
 
 /* Whether a trace without an end is taken as far as it goes. */

@@ -53,6 +53,8 @@ static const struct verdict verdicts[] = {
 	  "replay it on a host like the one that recorded it" },
 	{ -EOVERFLOW, CODE_UNKNOWN, "could not tell",
 	  "nothing is known to be wrong with the trace: replay it again, on a less loaded machine" },
+	{ -ERANGE, CODE_UNKNOWN, "could not tell",
+	  "nothing is known to be wrong with the trace: record again on a host with hardware counters" },
 	{ -ECANCELED, CODE_UNKNOWN, "stopped", "replay it without --stop-at for a verdict" },
 	{ -ENOMEM, CODE_UNKNOWN, "could not tell", "replay it with more memory" },
 };

@@ -371,7 +371,7 @@ int seek_reach(const struct guests *guests, struct thread *thread,
 			r = states == STATES_BEFORE_FOLLOWING ? dirty_start(thread, true) : 0;
 		if (r == 0 && (++hits == SEEK_HITS_MAX || states == SEEK_STATES_MAX)) {
 			debugreg_set(thread->tid, NULL, 0);
-			return -EOVERFLOW;
+			return -ERANGE;
 		}
 	}
 	return r;

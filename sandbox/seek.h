@@ -36,7 +36,7 @@ void seek_sign(struct thread *thread, uint8_t state[DIGEST_BYTES]);
 
 /*
  * Replay: runs the thread to where its registers are these, and the state, unless NULL, is this. 0; 1 when another stop
- * came first; -EOVERFLOW when it came by too often to say anything.
+ * came first; -ERANGE when it came by too often to say anything.
  */
 int seek_reach(const struct guests *guests, struct thread *thread,
 	       const struct registers *registers, const uint8_t *state, int *ret_status);

@@ -14,7 +14,7 @@ set -u
 
 COMPAT=$(dirname "$(realpath "$0")")
 export REPLAYS=${COMPAT_REPLAYS:-1}
-LIMIT=${LIMIT:-900}
+LIMIT=${LIMIT:-300}
 . "$COMPAT/../e2e/lib.sh"
 # Debian's programs, not what a user has built: the versions in the table are those.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TERM=dumb HOME=$RUN
