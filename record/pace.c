@@ -3,12 +3,13 @@
  * on the clock have to end all the same: of looks in a row the steps get longer. Work that is doubled until it takes
  * long enough would become endless before they are long, so now and then they double from look to look: after 16 in a
  * row and then ever more rarely, which keeps small what others see of it; with looks at CPU time, which few others
- * make, almost at once.
+ * make, almost at once. Where nobody waits for a time they may get to seconds.
  */
 #include <sys/syscall.h>
 
 #include "../sandbox/random.h"
 #include "recorder.h"
+#include "timers.h"
 
 #define STEP_NS 1000ULL	    /* per call or look */
 #define LOOKS_AT_A_STEP 64U /* in a row, before their steps get longer for good */
@@ -16,13 +17,14 @@
 #define RISE_FIRST \
 	16U /* looks in a row before steps double the first time, 4 times as many the next */
 #define RISE_FIRST_OF_CPU 4U /* the same, of looks at CPU time */
-#define RISE_SHIFT_MAX 22U   /* how long steps get, for one look, which ends it: about 4 s */
+#define RISE_SHIFT_MAX 18U   /* how long steps get, for one look, which ends it: about 1/4 s */
+#define ALONE_SHIFT_MAX 22U  /* the same, where nobody waits for a time: about 4 s */
 
 /* By how many bits the step of look `count` is longer. Both rise only for looks that come in a row. */
-static unsigned int rise(unsigned int count, unsigned int first)
+static unsigned int rise(unsigned int count, unsigned int first, unsigned int shift_max)
 {
 	for (unsigned int start = first; start <= count; start *= 4) {
-		if (count - start <= RISE_SHIFT_MAX)
+		if (count - start <= shift_max)
 			return count - start;
 		if (start > UINT32_MAX / 4)
 			break;
@@ -49,17 +51,29 @@ uint64_t record_clock_ns(struct recorder *rec)
 	return rec->clock_ns;
 }
 
+/* How much longer the step of this look is. */
+static unsigned int look_shift(struct recorder *rec, bool of_cpu)
+{
+	bool alone = timers_next(rec) == UINT64_MAX;
+	unsigned int shift = rise(rec->clock_polls, RISE_FIRST, RISE_SHIFT_MAX), other = 0;
+
+	if (of_cpu)
+		other = rise(rec->cpu_looks, RISE_FIRST_OF_CPU,
+			     alone ? ALONE_SHIFT_MAX : RISE_SHIFT_MAX);
+	else if (alone)
+		other = rise(rec->clock_reads, RISE_FIRST, ALONE_SHIFT_MAX);
+	return other > shift ? other : shift;
+}
+
 uint64_t record_clock_look(struct recorder *rec, bool of_cpu)
 {
-	unsigned int shift = 0, other;
+	unsigned int shift = 0;
 
 	if (rec->seeded) {
 		rec->clock_polls++;
+		rec->clock_reads++;
 		rec->cpu_looks += of_cpu;
-		shift = rise(rec->clock_polls, RISE_FIRST);
-		other = of_cpu ? rise(rec->cpu_looks, RISE_FIRST_OF_CPU) : 0;
-		if (other > shift)
-			shift = other;
+		shift = look_shift(rec, of_cpu);
 	}
 	rec->clock_ns += step(rec, shift);
 	return rec->clock_ns;
@@ -67,7 +81,7 @@ uint64_t record_clock_look(struct recorder *rec, bool of_cpu)
 
 void record_clock_slept(struct recorder *rec)
 {
-	rec->clock_polls = rec->cpu_looks = 0;
+	rec->clock_polls = rec->clock_reads = rec->cpu_looks = 0;
 }
 
 static bool is_look_at_cpu(const struct call *call)
@@ -104,9 +118,11 @@ void record_clock_step(struct recorder *rec, const struct thread *thread)
 	if (call->row && call->row->family == FAMILY_CLOCK)
 		return;
 	if (is_look(call)) {
+		if (!is_look_at_cpu(call))
+			rec->clock_reads = 0;
 		record_clock_look(rec, is_look_at_cpu(call));
 		return;
 	}
-	rec->clock_polls = rec->cpu_looks = 0;
+	record_clock_slept(rec);
 	record_clock_ns(rec);
 }

@@ -191,6 +191,7 @@ struct recorder {
 	bool pmu_used;	     /* a preempted turn is in the trace */
 	uint64_t clock_ns, epoch_ns;
 	unsigned int clock_polls; /* seeded: reads of the clock, and other looks, in a row */
+	unsigned int clock_reads; /* of them: with no other look between */
 	unsigned int cpu_looks;	  /* seeded: of them at CPU time */
 	struct random *pace;  /* seeded: the stream that the virtual clock's steps are drawn from */
 	struct random *order; /* seeded: the stream that turns are drawn from */

@@ -93,10 +93,16 @@ struct call {
 	struct clone_words clone; /* FAMILY_CLONE */
 };
 
-/* From the vsyscall page, which the kernel keeps at one address for programs older than the vDSO. */
+/* In the vsyscall page, which the kernel keeps at one address for programs older than the vDSO. */
+static inline bool is_vsyscall_address(uint64_t address)
+{
+	return address >= VSYSCALL_PAGE && address < VSYSCALL_PAGE + 4096;
+}
+
+/* It was made from that page, where no `syscall` put anything into rcx and r11. */
 static inline bool call_is_vsyscall(const struct call *call)
 {
-	return call->ip >= VSYSCALL_PAGE && call->ip < VSYSCALL_PAGE + 4096;
+	return is_vsyscall_address(call->ip);
 }
 
 enum run_state {

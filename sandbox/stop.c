@@ -298,6 +298,8 @@ int stop_step(struct thread *thread, int *ret_status)
 	if (!trapped)
 		code[0] = code[1] = 0; /* not executed */
 	if (r == 0 && !own)
-		r = clean_step(thread, code, stop_kind(*ret_status) == STOP_ENTRY);
+		r = clean_step(thread, code,
+			       stop_kind(*ret_status) == STOP_ENTRY &&
+				       !is_vsyscall_address(thread->registers.rip));
 	return r < 0 ? r : !trapped;
 }
