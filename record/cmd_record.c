@@ -421,7 +421,7 @@ static int prepare(struct recording *recording)
 	rec->affinity = rec->seeded || rec->cpu ? 1 : own_affinity();
 	rec->warn = warn_once;
 	rec->interrupted = pass_signal;
-	host_pin(&lock, &cpu);
+	rec->one_cpu = host_pin(&lock, &cpu) == 0;
 	/* Whom a call wakes does not take the processor from it before it is done: what a call does in several steps is seen whole. */
 	if (rec->seeded)
 		sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });

@@ -15,6 +15,7 @@
 #include "../traces/writer.h"
 
 #define TEXT_DOUBTS_BYTES 512
+#define PLACE_BYTES 64			/* enough of a kernel function's name */
 #define SLICE_NS 10000000ULL		/* a turn's length while others wait */
 #define BOOT_BEFORE_NS 1000000000000ULL /* the virtual machine booted this long before the epoch */
 #define SLICE_BRANCHES 4000000ULL	/* the same, counted: what arms the counter */
@@ -96,10 +97,12 @@ struct record_thread {
 	uint64_t resumed_ns;	   /* when that was, monotonic */
 	uint64_t next_look_ns;	   /* when to look again whether it spins */
 	uint64_t computed_ns; /* its processor time when it was first found computing since, 0 = it was not */
-	uint64_t lowest_ip, highest_ip;	  /* where it was found computing since */
-	int stat_fd;			  /* /proc/TID/stat, -1 until first used */
-	int wchan_fd;			  /* the same for /proc/TID/wchan */
-	unsigned int looks;		  /* at it, in vain */
+	uint64_t lowest_ip, highest_ip; /* where it was found computing since */
+	int stat_fd;			/* /proc/TID/stat, -1 until first used */
+	int wchan_fd;			/* the same for /proc/TID/wchan */
+	unsigned int looks;		/* at it, in vain */
+	bool tells_place;		/* it said once where the thread sleeps */
+	char place[PLACE_BYTES]; /* seeded: and where its call has slept since it began, "" = it has not (rest.h) */
 	struct robust_word *robust_words; /* what its death may write */
 	size_t robust_count;
 	uint64_t clear_word;
@@ -199,6 +202,7 @@ struct recorder {
 	unsigned int turn_events; /* seeded: a turn has at most as many, 0 = not drawn yet */
 	unsigned int turn_left;	  /* seeded: events that the turn has */
 	uint64_t turn_over;	  /* seeded: ends at this event */
+	bool one_cpu;		  /* recorder and guests share one */
 	bool stirred;	      /* seeded: a call may have woken somebody since all were at rest */
 	bool timed_cuts;      /* seeded: a turn ended where it happened to be after a time */
 	bool killing;	      /* seeded: and may have killed somebody */
@@ -249,8 +253,6 @@ void schedule_end_turn(struct recorder *rec, struct thread *thread);
 uint64_t schedule_now_ns(void); /* monotonic */
 /* The letter that proc_pid_stat(5) gives for the thread, '?' when it is gone. */
 char schedule_state(struct thread *thread);
-/* A thread whose state says that it sleeps may still be on its way there, or back: true when it is off the processor (proc_pid_wchan(5)). */
-bool schedule_is_off(struct thread *thread);
 /* Its call is a vfork whose child has not left the memory they share. */
 bool schedule_vforks(const struct recorder *rec, const struct thread *thread);
 

@@ -18,7 +18,6 @@
 #include "timers.h"
 
 #define YIELDS_BEFORE_LOOK 2
-#define LOOKS_WITHOUT_WCHAN 64U /* where the kernel does not tell who sleeps for sure */
 
 uint64_t schedule_now_ns(void)
 {
@@ -204,24 +203,6 @@ char schedule_state(struct thread *thread)
 	text[n] = '\0';
 	state = strrchr(text, ')');
 	return state ? state[2] : '?';
-}
-
-bool schedule_is_off(struct thread *thread)
-{
-	struct record_thread *own = thread->record;
-	char text[64];
-	ssize_t n;
-
-	if (own->wchan_fd < 0) {
-		snprintf(text, sizeof(text), "/proc/%d/wchan", thread->tid);
-		own->wchan_fd = open(text, O_RDONLY | O_CLOEXEC);
-	}
-	n = own->wchan_fd < 0 ? -1 : pread(own->wchan_fd, text, sizeof(text), 0);
-	if (n > 0 && text[0] != '0') {
-		own->looks = 0;
-		return true;
-	}
-	return ++own->looks % LOOKS_WITHOUT_WCHAN == 0;
 }
 
 bool schedule_vforks(const struct recorder *rec, const struct thread *thread)

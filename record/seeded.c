@@ -14,6 +14,7 @@
 #include "../sandbox/random.h"
 #include "../traces/error.h"
 #include "outside.h"
+#include "rest.h"
 #include "timers.h"
 
 #define TURN_SHIFTS 7U /* a seed gives turns of at most 1, 2, 4 ... 64 events */
@@ -22,7 +23,6 @@
 #define YIELDS_BEFORE_NAP 50U
 #define NAP_NS 50000L
 #define SPIN_SLICE_NS 10000000ULL /* of virtual time, to a spin that others wait for */
-#define UNINTERRUPTED_NS 3000000000ULL
 #define GRACE_NAPS \
 	4000U /* with nothing left that could wake anybody: what the kernel still does in the background */
 #define JUMPS_MAX 1000000U /* of the clock, without an event */
@@ -47,58 +47,6 @@ static void nap(struct recorder *rec, unsigned int *rounds)
 		nanosleep(&t, NULL);
 }
 
-/* Uninterruptible sleeps end by themselves, however slow the disk is, but for the parent in vfork, until its child has left
- * the memory they share, and for those on files that a guest serves. */
-static bool sleeps_on_guest(const struct recorder *rec, const struct thread *thread)
-{
-	const struct record_thread *own = thread->record;
-
-	if (own->in_call && thread->call.row && thread->call.row->family == FAMILY_CLONE)
-		return schedule_vforks(rec, thread);
-	return schedule_now_ns() - own->resumed_ns > UNINTERRUPTED_NS && outside_serves_files(rec);
-}
-
-/* Asleep in its call until somebody else acts, or in a group stop. */
-static bool is_asleep(const struct recorder *rec, struct thread *thread)
-{
-	char state = schedule_state(thread);
-
-	if (thread->run == RUN_LISTEN)
-		return state == 't' || state == 'T';
-	return (state == 'S' || (state == 'D' && sleeps_on_guest(rec, thread))) &&
-	       schedule_is_off(thread);
-}
-
-/* On its way out: a leader ends after its threads, the first process of a namespace after all others. */
-static bool waits_to_end(struct thread *thread)
-{
-	char state = schedule_state(thread);
-
-	return state == 'S' || (state == 'Z' && thread->process->threads_count > 1 &&
-				thread->tid == thread->process->leader);
-}
-
-static bool is_at_rest(const struct recorder *rec, struct thread *thread)
-{
-	if (thread->record->died || thread->run == RUN_USER)
-		return true;
-	if (thread->record->exiting)
-		return waits_to_end(thread);
-	if (thread->run == RUN_STOPPED)
-		return !rec->killing || schedule_state(thread) == 't';
-	return is_asleep(rec, thread);
-}
-
-/* `except` may be moving: NULL, or the one in whose call we wait. */
-static bool all_at_rest(const struct recorder *rec, const struct thread *except)
-{
-	for (struct thread *t = rec->guests.first; t; t = t->next) {
-		if (t != except && !is_at_rest(rec, t))
-			return false;
-	}
-	return true;
-}
-
 /* The first of the deaths that came in, by number. 1 when there was one. */
 static int bury(struct recorder *rec)
 {
@@ -117,16 +65,23 @@ static int bury(struct recorder *rec)
 	return 0;
 }
 
+static bool has_died(const struct recorder *rec)
+{
+	for (const struct thread *t = rec->guests.first; t; t = t->next) {
+		if (t->record->died)
+			return true;
+	}
+	return false;
+}
+
 int seeded_settle(struct recorder *rec)
 {
 	unsigned int rounds = 0;
 
 	for (;;) {
-		bool rested = all_at_rest(rec, NULL);
 		int r = schedule_sweep(rec);
 
-		/* What was reported between the look and the sweep has come to rest, too. */
-		if (r == 0 && rested && all_at_rest(rec, NULL)) {
+		if (r == 0 && rest_all_at_once(rec)) {
 			r = bury(rec);
 			if (r == 0)
 				break;
@@ -144,8 +99,9 @@ int seeded_wait(struct recorder *rec, struct thread *thread)
 {
 	unsigned int rounds = 0;
 
+	rest_begin(thread);
 	for (;;) {
-		bool asleep = is_asleep(rec, thread), others = all_at_rest(rec, thread);
+		bool asleep = rest_is_asleep(rec, thread);
 		int r = schedule_sweep(rec);
 
 		if (r < 0 || thread->run == RUN_STOPPED)
@@ -162,7 +118,7 @@ int seeded_wait(struct recorder *rec, struct thread *thread)
 			return r;
 		}
 		/* In exec the others of the process have to go first. */
-		r = others ? bury(rec) : 0;
+		r = has_died(rec) && rest_all(rec, thread) ? bury(rec) : 0;
 		if (r < 0 || rec->current != thread)
 			return r;
 		nap(rec, &rounds);
