@@ -101,8 +101,9 @@ pair()
 	if [ "$kind" = sworn ]; then
 		mkdir -p "$WORK/trace.a" "$WORK/trace.b" && chmod 777 "$WORK/trace.b"
 		set -- "$WORK/bin/sworn" record --schedule seeded --seed reproduce --workdir-as /work --private-tmp --env "PATH=$path"
-		command_a=("$@" -o "$WORK/trace.a/run.sworn" -- "${command_a[@]}")
-		command_b=("$@" -o "$WORK/trace.b/run.sworn" -- "${command_b[@]}")
+		# What sworn says of keys that it lacks would be in the log, whose length the shell asks for.
+		command_a=("$@" --keystore "$WORK/trace.a/keys" -o "$WORK/trace.a/run.sworn" -- "${command_a[@]}")
+		command_b=("$@" --keystore "$WORK/trace.b/keys" -o "$WORK/trace.b/run.sworn" -- "${command_b[@]}")
 	fi
 	# Whose the files behind standard output are is an input.
 	: > "$log.a"
