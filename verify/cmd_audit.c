@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "input.h"
 #include "../traces/digest.h"
 #include "../traces/error.h"
 #include "../traces/report.h"
@@ -428,9 +429,14 @@ int audit_open(struct audit *audit, bool history)
 				  ? SWORN_ENOTRACE
 				  : store_trace(store_fd, trace, &audit->found);
 	if (audit->trace_fd < 0) {
-		code = strcmp(trace, "@latest") == 0 ? VERIFY_NOTHING : VERIFY_UNKNOWN;
+		char missing[512] = "";
+		audit->result.error = audit->trace_fd;
+		code = (int)result_code(&audit->result);
+		if (code == VERIFY_NOTHING)
+			input_missing_text(store_fd, trace, missing, sizeof(missing));
 		audit_fail(audit, code, "%s cannot be opened: %s; the trace comes last, check its path",
-			   audit_quote(trace, name, sizeof(name)), error_text(audit->trace_fd));
+			   audit_quote(trace, name, sizeof(name)),
+			   *missing ? missing : error_text(audit->trace_fd));
 	} else {
 		audit->blobs_fd = find_blobs(audit, store_fd);
 		audit->name = audit->result.name = audit->found;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "input.h"
 #include "list.h"
 #include "result.h"
 #include "../traces/error.h"
@@ -34,7 +35,7 @@ static const char help[] =
 	"`unsigned` means that the seal shows the file to be whole, not who made it; `untrusted` that whoever\n"
 	"signed it is nobody that your keystore or a trust file names. A tenant's own keys are trusted.\n"
 	"Exit codes: 0 all ok; 2 usage; 3 one could not be read or needs a newer sworn;\n"
-	"4 nothing selected; 5 one is truncated, repaired, corrupt, unsigned or untrusted.\n"
+	"4 one is not there; 5 one is truncated, repaired, corrupt, unsigned or untrusted.\n"
 	"\n"
 	"Examples:\n"
 	"  sworn record -o hello.sworn -- /bin/echo hello && sworn verify hello.sworn\n"
@@ -147,6 +148,9 @@ static enum verify_code verify_trace(struct options *options, int store_fd, cons
 						      : store_trace(store_fd, name, &found);
 	if (trace_fd < 0) {
 		result.error = trace_fd;
+		if (result_code(&result) == VERIFY_NOTHING)
+			input_missing_text(store_fd, name, result.report.reason,
+					   sizeof(result.report.reason));
 		print_result(options, &result, several);
 		return result_code(&result);
 	}

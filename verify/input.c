@@ -97,7 +97,7 @@ static bool find_nearest(int directory_fd, const char *name, char ret_name[NAME_
 	return found;
 }
 
-enum verify_code input_missing(const char *verb, int store_fd, const char *name)
+void input_missing_text(int store_fd, const char *name, char *ret_text, size_t size)
 {
 	const char *slash = strrchr(name, '/');
 	const char *wanted = name[0] == '@' ? name + 1 : slash ? slash + 1 : name;
@@ -110,16 +110,21 @@ enum verify_code input_missing(const char *verb, int store_fd, const char *name)
 	if (name[0] != '@')
 		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (find_nearest(fd, wanted, near))
-		fprintf(stderr, "sworn %s: %s: there is no such trace; the name most like it is %s%s\n",
-			verb, name,
-			name[0] == '@' ? "@"
-			: slash	       ? folder
-				       : "",
-			near);
+		snprintf(ret_text, size, "there is no such trace; the name most like it is %s%s",
+			 name[0] == '@' ? "@"
+			 : slash	? folder
+					: "",
+			 near);
 	else
-		fprintf(stderr,
-			"sworn %s: %s: there is no such trace%s; `sworn list` shows what is in the store\n",
-			verb, name, name[0] == '@' && store_fd < 0 ? ", and no store" : "");
+		snprintf(ret_text, size, "there is no such trace%s",
+			 name[0] == '@' && store_fd < 0 ? ", and no store" : "");
+}
+
+enum verify_code input_missing(const char *verb, int store_fd, const char *name)
+{
+	char text[PATH_BYTES_MAX + NAME_MAX_BYTES];
+	input_missing_text(store_fd, name, text, sizeof(text));
+	fprintf(stderr, "sworn %s: %s: %s; `sworn list` shows what is in the store\n", verb, name, text);
 	return VERIFY_NOTHING;
 }
 

@@ -1,5 +1,6 @@
 #include "result.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ enum verify_code result_code(const struct result *result)
 	case SWORN_EBLOB:
 	case SWORN_ELIMIT: return VERIFY_INTEGRITY;
 	case SWORN_ENOTRACE:
-		return strcmp(result->name, "@latest") ? VERIFY_UNKNOWN : VERIFY_NOTHING;
+	case -ENOENT: return VERIFY_NOTHING;
 	}
 	return VERIFY_UNKNOWN;
 }
@@ -60,7 +61,8 @@ const char *result_word(const struct result *result)
 	case SWORN_ELIMIT: return "corrupt";
 	case SWORN_EVERSION: return "newer";
 	case SWORN_EPOINTER: return "pointer";
-	case SWORN_ENOTRACE: return "missing";
+	case SWORN_ENOTRACE:
+	case -ENOENT: return "missing";
 	}
 	return "unreadable";
 }
@@ -89,7 +91,9 @@ static const char *advice(const struct result *result)
 			       : "if you know whose key it is, `sworn key trust` the line that `sworn key export` "
 				 "prints there; or accept it as it is with --allow-untrusted";
 	case SWORN_EALGORITHM: return "get a copy that is signed with an Ed25519 key";
-	case SWORN_ENOTRACE: return "`sworn list` shows what is there; --store names another store";
+	case SWORN_ENOTRACE:
+	case -ENOENT:
+		return "see with `sworn list` what is there, or name another store with --store";
 	}
 	return "check the path and its permissions";
 }

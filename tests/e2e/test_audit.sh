@@ -106,7 +106,7 @@ code bad_query 2 cat moved "$TRACE"
 holds bad_query "file:PATH"
 code no_process 4 ps --pid 99 "$TRACE"
 code no_text 4 grep "what nobody wrote" "$TRACE"
-code no_trace 3 ps "$DIR/absent.sworn"
+code no_trace 4 ps "$DIR/absent.sworn"
 code too_few 2 show "$TRACE"
 code help 0 --help
 holds help "Examples:"
