@@ -228,7 +228,9 @@ static int open_files(struct run *run)
 	run->outcome.name = name;
 	if (run->store_fd < 0)
 		run->store_fd = store_find(run->store);
-	if (run->store_fd >= 0)
+	if (!run->options.store)
+		run->blobs_fd = store_blobs_beside(run->fd);
+	if (run->blobs_fd < 0 && run->store_fd >= 0)
 		run->blobs_fd = store_blobs(run->store_fd);
 	return run->blobs_fd >= 0 ? start_sources(run) : 0;
 }

@@ -110,6 +110,11 @@ void reader_envelope(const struct reader *reader, const uint8_t **ret_bytes, siz
 	*ret_length = reader->stream.cursor.envelope_length;
 }
 
+const uint8_t *reader_tenant(const struct reader *reader)
+{
+	return reader->stream.cursor.header.tenant;
+}
+
 void reader_limit(struct reader *reader, uint64_t events)
 {
 	reader->limit = events;

@@ -68,6 +68,8 @@ const struct trace_summary *reader_summary(const struct reader *reader);
 const struct check *reader_found(const struct reader *reader);
 /* The envelope of the HEADER, whose signature nobody has checked. Borrowed, valid until reader_close(). */
 void reader_envelope(const struct reader *reader, const uint8_t **ret_bytes, size_t *ret_length);
+/* Id of the tenant that the HEADER names, TENANT_ID_SIZE bytes; likewise. */
+const uint8_t *reader_tenant(const struct reader *reader);
 
 /* trace_next() ends with SWORN_ETRUNCATED before the event of this number: what is behind it is not to be used. */
 void reader_limit(struct reader *reader, uint64_t events);

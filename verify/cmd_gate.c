@@ -16,7 +16,9 @@
 static const char help[] =
 	"usage: sworn gate run --mode replay [OPTIONS] TRACE|DIR...\n"
 	"       sworn gate run --mode rerun [--with OLD=NEW]... [OPTIONS] TRACE|DIR...\n"
-	"       sworn gate list TRACE|DIR... | explain TRACE | diff TRACE TRACE\n"
+	"       sworn gate list [OPTIONS] TRACE|DIR...       what a run would begin with\n"
+	"       sworn gate explain [OPTIONS] TRACE           how it is started again, and what is compared\n"
+	"       sworn gate diff [OPTIONS] TRACE TRACE        compares two runs as rerun does\n"
 	"\n"
 	"  sworn gate run --mode replay -j 4 --junit gate.xml traces/\n"
 	"  sworn gate run --mode rerun --with build/old/service=build/service traces/service/\n"
@@ -30,17 +32,23 @@ static const char help[] =
 	"                       run used is an error\n"
 	"  --repeat N           rerun: N times, each with another order of threads; a difference is a race\n"
 	"  --keep DIR           rerun: keep the new trace of each run that is not identical\n"
+	"  --passphrase-file FILE  rerun: the passphrase of a keystore that has one, which signs the new traces\n"
 	"  -j, --jobs N         traces at work at a time (default 1)\n"
 	"  --shard I/N          only every Nth trace, from the Ith\n"
 	"  --timeout S          for one run of one trace (default 1800; 0: none)\n"
-	"  --store DIR          the store with the blobs of the traces\n"
-	"  --keystore DIR, --trust FILE  whose signatures count, as for `sworn verify`\n"
-	"  --allow-unsigned, --allow-untrusted, --allow-truncated, --allow-repaired  as for `sworn verify`\n"
 	"  --report FILE        write a JSON report (- for standard output)\n"
 	"  --junit FILE         write a report in the form of JUnit\n"
+	"\n"
+	"and, for all four:\n"
+	"\n"
+	"  --tenant ID|NAME     only traces of this tenant, and of others so named; @NAME is looked for in its store\n"
+	"  --store DIR          the store with the blobs of the traces (default: each tenant's own)\n"
+	"  --keystore DIR, --trust FILE  whose signatures count, as for `sworn verify`\n"
+	"  --allow-unsigned, --allow-untrusted, --allow-truncated, --allow-repaired  as for `sworn verify`\n"
 	"  --help               print this\n"
 	"\n"
-	"Every trace is checked first; nothing is executed for one that is not whole. With GITHUB_ACTIONS=true failures\n"
+	"Every trace is checked first, with the keys of its tenant; nothing is executed for one that is not whole. `list` reads\n"
+	"the heads of files only, and checks nothing. With GITHUB_ACTIONS=true failures\n"
 	"become annotations and a step summary.\n"
 	"\n"
 	"Exit codes: 0 all identical; 1 one changed, diverged or is not deterministic; 2 usage; 3 could not tell;\n"
@@ -96,6 +104,11 @@ static int add_with(struct gate_options *options, const char *text)
 	return append(options->with, text) ? 0 : usage("more than 64 --with", "");
 }
 
+static int add_tenant(struct gate_options *options, const char *text)
+{
+	return append(options->tenants, text) ? 0 : usage("more than 64 --tenant", "");
+}
+
 static int set_mode(struct gate_options *options, const char *word, bool *ret_given)
 {
 	bool rerun = !strcmp(word, "rerun");
@@ -120,6 +133,8 @@ static int check(const struct gate_options *options, bool mode_given)
 			     "");
 	if (options->mode == GATE_REPLAY && options->keep)
 		return usage("--keep is for --mode rerun: a replay makes no trace", "");
+	if (options->mode == GATE_REPLAY && options->passphrase_file)
+		return usage("--passphrase-file is for --mode rerun: a replay signs nothing", "");
 	for (size_t i = 0; options->with[i]; i++) {
 		const char *shown = strchr(options->with[i], '=') + 1;
 		if (access(shown, F_OK) == 0)
@@ -144,6 +159,23 @@ static int hand_over(struct gate_options *options, const char *option, const cha
 	return fits ? 0 : usage("too many options like ", option);
 }
 
+/* Options of all verbs. */
+static int set_common(struct gate_options *options, int option, const char *value)
+{
+	switch (option) {
+	case 's': options->store = value; return 0;
+	case 'I': return add_tenant(options, value);
+	case 'T': return hand_over(options, "--allow-truncated", NULL);
+	case 'P': return hand_over(options, "--allow-repaired", NULL);
+	case 'U': return hand_over(options, "--allow-unsigned", NULL);
+	case 'N': return hand_over(options, "--allow-untrusted", NULL);
+	case 'K': options->keystore = value; return hand_over(options, "--keystore", value);
+	case 'F': options->trust_file = value; return hand_over(options, "--trust", value);
+	}
+	return -1;
+}
+
+/* Options of `sworn gate run` alone. */
 static int set_option(struct gate_options *options, int option, const char *value, bool *mode_given)
 {
 	switch (option) {
@@ -162,22 +194,25 @@ static int set_option(struct gate_options *options, int option, const char *valu
 			       ? 0
 			       : usage("--timeout is a number of seconds, not ", value);
 	case 'S': return parse_shard(value, options) ? 0 : usage("--shard is I/N, not ", value);
-	case 's': options->store = value; return 0;
 	case 'k': options->keep = value; return 0;
+	case 'p': options->passphrase_file = value; return 0;
 	case 'r': options->report = value; return 0;
 	case 'u': options->junit = value; return 0;
-	case 'T': return hand_over(options, "--allow-truncated", NULL);
-	case 'P': return hand_over(options, "--allow-repaired", NULL);
-	case 'U': return hand_over(options, "--allow-unsigned", NULL);
-	case 'N': return hand_over(options, "--allow-untrusted", NULL);
-	case 'K': return hand_over(options, "--keystore", value);
-	case 'F': return hand_over(options, "--trust", value);
-	case ':': return usage("an option lacks its value", "");
 	}
-	return usage("unknown option", "");
+	return -1;
 }
 
-static int parse(int argc, char **argv, struct gate_options *options)
+/* What to call an option in a message. */
+static const char *option_name(const struct option *longs, int option, const char *word)
+{
+	for (; longs->name; longs++)
+		if (longs->val == option)
+			return longs->name;
+	return word;
+}
+
+/* `run` false: the options of the other verbs. */
+static int parse(int argc, char **argv, bool run, struct gate_options *options)
 {
 	static const struct option longs[] = {
 		{ "mode", 1, NULL, 'm' },
@@ -197,6 +232,8 @@ static int parse(int argc, char **argv, struct gate_options *options)
 		{ "allow-untrusted", 0, NULL, 'N' },
 		{ "keystore", 1, NULL, 'K' },
 		{ "trust", 1, NULL, 'F' },
+		{ "tenant", 1, NULL, 'I' },
+		{ "passphrase-file", 1, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool mode_given = false;
@@ -209,13 +246,21 @@ static int parse(int argc, char **argv, struct gate_options *options)
 			fputs(help, stdout);
 			exit(0);
 		}
-		int r = set_option(options, option, optarg, &mode_given);
+		const char *word = option_name(longs, option, argv[optind - 1]);
+		int r = set_common(options, option, optarg);
+		if (r < 0 && option != ':' && option != '?' && !run)
+			return usage("this option is for `sworn gate run`: ", word);
+		if (r < 0)
+			r = set_option(options, option, optarg, &mode_given);
+		if (r < 0)
+			return usage(option == ':' ? "a value is missing after " : "unknown option ",
+				     word);
 		if (r != 0)
 			return r;
 	}
 	options->paths = argv + optind;
 	options->paths_count = argc - optind;
-	return check(options, mode_given);
+	return run ? check(options, mode_given) : 0;
 }
 
 static int cannot_write(const char *what, const char *path, int error)
@@ -225,11 +270,14 @@ static int cannot_write(const char *what, const char *path, int error)
 	return GATE_USAGE;
 }
 
-/* Everything that can fail before a trace is touched. */
+/* Everything that can fail before a trace is more than looked at. */
 static int set_up(struct gate *gate)
 {
 	const struct gate_options *options = &gate->options;
-	int r = gate_select(gate);
+	int r = gate_tenants_load(gate);
+	if (r != 0)
+		return r;
+	r = gate_select(gate);
 	gate->program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (r == 0 && gate->program < 0)
 		r = -errno;
@@ -264,7 +312,10 @@ static int run(struct gate *gate)
 				"sworn gate: --with %s: no run executed or read OLD; correct the path\n",
 				options->with[i]);
 	if (gate->count == 0)
-		fputs("sworn gate: no trace was selected; name another TRACE, DIR or --shard\n", stderr);
+		fprintf(stderr,
+			"sworn gate: no trace was selected, %zu of other tenants were left out; name another TRACE, DIR, "
+			"--tenant or --shard\n",
+			gate->left_out);
 	r = gate_github(out, gate, code);
 	if (r < 0)
 		code = gate_worse(code, (enum gate_code)cannot_write(
@@ -287,12 +338,44 @@ static int run_verb(int argc, char **argv)
 	static struct gate gate;
 	int r;
 	gate.report.fd = -1;
-	r = parse(argc, argv, &gate.options);
+	r = parse(argc, argv, true, &gate.options);
 	if (r == 0)
 		r = run(&gate);
 	gate_scratch_close(&gate);
 	gate_release(&gate);
 	return r;
+}
+
+/* The verbs that execute nothing: what they are about is selected in the same way. */
+static int show_verb(int argc, char **argv, int (*show)(struct gate *gate))
+{
+	static struct gate gate;
+	int r;
+	gate.report.fd = -1;
+	r = parse(argc, argv, false, &gate.options);
+	if (r == 0 && gate.options.paths_count == 0)
+		r = usage("a TRACE has to follow ", argv[0]);
+	if (r == 0)
+		r = set_up(&gate);
+	if (r == 0)
+		r = show(&gate);
+	gate_release(&gate);
+	return r;
+}
+
+static int list_verb(int argc, char **argv)
+{
+	return show_verb(argc, argv, gate_list);
+}
+
+static int explain_verb(int argc, char **argv)
+{
+	return show_verb(argc, argv, gate_explain);
+}
+
+static int diff_verb(int argc, char **argv)
+{
+	return show_verb(argc, argv, gate_diff);
 }
 
 int cmd_gate(int argc, char **argv)
@@ -302,9 +385,9 @@ int cmd_gate(int argc, char **argv)
 		int (*function)(int argc, char **argv);
 	} verbs[] = {
 		{ "run", run_verb },
-		{ "list", gate_list },
-		{ "explain", gate_explain },
-		{ "diff", gate_diff },
+		{ "list", list_verb },
+		{ "explain", explain_verb },
+		{ "diff", diff_verb },
 	};
 	const char *name = argc > 1 ? argv[1] : "";
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {

@@ -1,7 +1,7 @@
 /*
  * What the files of `sworn gate` share. cmd_gate.c owns the flow; gate_select.c finds the traces, gate_run.c gives
  * each to a worker process; gate_replay.c or gate_rerun.c is what a worker does; gate_result.c is what it
- * found; gate_report.c, gate_junit.c and gate_github.c say what came of all. A worker hands its result over as a JSON object, which is what the JSON report
+ * found; gate_tenant.c knows whose traces they are; gate_report.c, gate_junit.c and gate_github.c say what came of all. A worker hands its result over as a JSON object, which is what the JSON report
  * shows of the trace, and what the other forms are made from.
  */
 #ifndef SWORN_VERIFY_GATE_H
@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "../traces/report.h"
+#include "../traces/trust.h"
 #include "document.h"
 
 #define GATE_TRACES_MAX 100000
@@ -37,8 +38,9 @@ struct gate_options {
 	enum gate_mode mode;
 	unsigned int workers, repeat, timeout_s; /* timeout 0: none */
 	unsigned int shard, shards;		 /* from 1; 0: no shards */
-	const char *report, *junit, *store, *keep;
-	const char *with[GATE_WITH_MAX + 1]; /* OLD=NEW, NULL-terminated */
+	const char *report, *junit, *store, *keep, *keystore, *trust_file, *passphrase_file;
+	const char *tenants[GATE_WITH_MAX + 1]; /* ids or names: only their traces; none: all */
+	const char *with[GATE_WITH_MAX + 1];	/* OLD=NEW, NULL-terminated */
 	const char *allow[GATE_WITH_MAX + 1]; /* options that are handed to `sworn verify`, and to replay */
 	char **paths;
 	int paths_count;
@@ -46,19 +48,25 @@ struct gate_options {
 
 /* One trace. */
 struct gate_item {
-	char *path;	      /* owned: as it is named in reports */
-	char *problem;	      /* owned: why it is not even looked at, or NULL */
-	enum gate_code code;  /* of the problem; later of the result */
-	struct value *result; /* owned: what a worker found */
-	pid_t worker;	      /* 0: none at work */
-	int watch, answer;    /* its pidfd, and the file that it writes its result to */
+	char *path;			/* owned: as it is named in reports */
+	char *problem;			/* owned: why it is not even looked at, or NULL */
+	enum gate_code code;		/* of the problem; later of the result */
+	struct value *result;		/* owned: what a worker found */
+	uint8_t tenant[TENANT_ID_SIZE]; /* that its HEADER names, which nobody has checked yet */
+	bool has_tenant;
+	char *store; /* owned: where @NAME lies, and blobs that do not lie beside a file; NULL: the default store */
+	pid_t worker;	   /* 0: none at work */
+	int watch, answer; /* its pidfd, and the file that it writes its result to */
 };
 
 struct gate {
 	struct gate_options options;
 	struct gate_item *items; /* owned */
 	size_t count, room;
-	int program;	     /* this program, to be executed */
+	struct trust trust; /* whose signatures count; names of tenants */
+	uint8_t tenants[GATE_WITH_MAX][TENANT_ID_SIZE]; /* options.tenants */
+	size_t left_out;				/* traces of other tenants */
+	int program;					/* this program, to be executed */
 	char *scratch;	     /* owned: directory for what workers need, NULL when none is needed */
 	int scratch_guard;   /* while anybody holds it the scratch directory stays */
 	pid_t scratch_owner; /* the process that removes it */
@@ -72,9 +80,19 @@ enum gate_code gate_worse(enum gate_code a, enum gate_code b);
 /* gate_select.c: fills the items from options.paths. 0 or -ENOMEM; what is wrong with one path is its item's problem. */
 int gate_select(struct gate *gate);
 void gate_release(struct gate *gate);
+void gate_item_release(struct gate_item *item);
 /* Opens a selected trace, and the directory of blobs that belongs to it, as `sworn verify` does. An fd or negative. */
-int gate_open(const char *path, const char *store);
-int gate_blobs(const char *path, const char *store);
+int gate_open(const struct gate_item *item);
+int gate_blobs(const struct gate *gate, const struct gate_item *item);
+
+/* gate_tenant.c: what the gate knows of tenants, before anything of a trace is believed. */
+#define GATE_LABEL_BYTES 128
+/* Loads whom to trust, and the tenants that were asked for. 0, or an exit code after a sentence. */
+int gate_tenants_load(struct gate *gate);
+/* Fills in whose trace each item is and where it lies, and leaves out those of tenants that were not asked for. */
+void gate_tenants_choose(struct gate *gate);
+/* A tenant as gate_tenant() has it, as people call it: "default", "NAME (ID)", or the id. */
+void gate_tenant_label(const struct gate *gate, const char *tenant, char ret_text[GATE_LABEL_BYTES]);
 
 /* gate_process.c: a program to run to its end. */
 struct gate_process {
@@ -116,7 +134,8 @@ struct gate_change {
 };
 
 struct gate_result {
-	const char *path; /* borrowed */
+	const char *path;	      /* borrowed */
+	const struct gate_item *item; /* borrowed */
 	const char *verdict; /* static: identical, changed, diverged, nondeterministic, incomplete, refused */
 	enum gate_code code;
 	char *reason;		/* owned; NULL when it is good */

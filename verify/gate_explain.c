@@ -17,6 +17,13 @@ static int usage(const char *problem, const char *detail)
 	return GATE_USAGE;
 }
 
+static int nothing(void)
+{
+	fputs("sworn gate: the trace is one of another tenant, so nothing was selected; name another --tenant\n",
+	      stderr);
+	return GATE_NOTHING;
+}
+
 static enum gate_code code_of(int error)
 {
 	switch (error) {
@@ -31,22 +38,35 @@ static enum gate_code code_of(int error)
 	return GATE_UNKNOWN;
 }
 
-/* Reads a trace, or says why not. */
-static int read_trace(const char *path, struct reader **ret_reader, int *ret_fd,
-		      struct observation **ret_seen)
+/* Checks a trace as a run of the gate does and reads it, or says why not. */
+static enum gate_code read_trace(const struct gate *gate, const struct gate_item *item,
+				 struct reader **ret_reader, int *ret_fd, struct observation **ret_seen)
 {
-	int blobs = gate_blobs(path, NULL), r;
+	struct gate_result result = { .path = item->path, .item = item };
+	int blobs, r;
 	*ret_reader = NULL;
 	*ret_seen = NULL;
-	*ret_fd = gate_open(path, NULL);
+	*ret_fd = -1;
+	if (item->problem)
+		gate_decide(&result, "refused", item->code, "%s", item->problem);
+	if (item->problem || !gate_check(gate, &result)) {
+		fprintf(stderr, "sworn gate: %s: %s; `sworn verify` says more\n", item->path,
+			result.reason ? result.reason : "it could not be checked");
+		gate_result_release(&result);
+		return result.code;
+	}
+	gate_result_release(&result);
+	blobs = gate_blobs(gate, item);
+	*ret_fd = gate_open(item);
 	r = *ret_fd < 0 ? *ret_fd : reader_open(*ret_fd, blobs, ret_reader);
 	if (r == 0)
 		r = observe(*ret_reader, ret_seen);
 	if (blobs >= 0)
 		close(blobs);
 	if (r < 0)
-		fprintf(stderr, "sworn gate: %s: %s; `sworn verify` says more\n", path, error_text(r));
-	return r;
+		fprintf(stderr, "sworn gate: %s: %s; `sworn verify` says more\n", item->path,
+			error_text(r));
+	return r < 0 ? code_of(r) : GATE_OK;
 }
 
 static void close_trace(struct reader *reader, int fd, struct observation *seen)
@@ -115,15 +135,18 @@ static void explain_seen(const struct seen *seen)
 	fputc('\n', stdout);
 }
 
-int gate_explain(int argc, char **argv)
+int gate_explain(struct gate *gate)
 {
 	struct observation *seen;
 	struct reader *reader;
-	int fd, r;
-	if (argc != 2 || argv[1][0] == '-')
+	enum gate_code code;
+	int fd;
+	if (gate->options.paths_count != 1 || gate->count > 1)
 		return usage("explain wants one TRACE", "");
-	r = read_trace(argv[1], &reader, &fd, &seen);
-	if (r == 0) {
+	if (gate->count == 0)
+		return nothing();
+	code = read_trace(gate, &gate->items[0], &reader, &fd, &seen);
+	if (code == GATE_OK) {
 		explain_command(reader_info(reader), reader_summary(reader), seen);
 		puts("\na rerun compares:");
 		if (WIFSIGNALED((int)seen->status))
@@ -139,9 +162,7 @@ int gate_explain(int argc, char **argv)
 				explain_seen(&seen->seen[i]);
 	}
 	close_trace(reader, fd, seen);
-	if (r == 0 && fflush(stdout) != 0)
-		return GATE_UNKNOWN;
-	return r == 0 ? GATE_OK : (int)code_of(r);
+	return fflush(stdout) == 0 ? (int)code : GATE_UNKNOWN;
 }
 
 static void print_change(const struct observed_change *change, const char *kind)
@@ -188,18 +209,21 @@ static int compare(const struct observation *const runs[2])
 	return code;
 }
 
-int gate_diff(int argc, char **argv)
+int gate_diff(struct gate *gate)
 {
 	struct observation *seen[2] = { NULL, NULL };
 	struct reader *readers[2] = { NULL, NULL };
 	int fds[2] = { -1, -1 };
 	enum gate_code code = GATE_OK;
-	if (argc != 3 || argv[1][0] == '-' || argv[2][0] == '-')
+	if (gate->options.paths_count != 2 || gate->count > 2)
 		return usage("diff wants two TRACEs", "");
-	for (int side = 0; side < 2; side++) {
-		int r = read_trace(argv[1 + side], &readers[side], &fds[side], &seen[side]);
-		if (r < 0)
-			code = gate_worse(code, code_of(r));
+	if (gate->count == 0 || gate->left_out)
+		return nothing();
+	/* What is named twice is selected once. */
+	for (size_t side = 0; side < 2; side++) {
+		const struct gate_item *item = &gate->items[side < gate->count ? side : 0];
+		code = gate_worse(code,
+				  read_trace(gate, item, &readers[side], &fds[side], &seen[side]));
 	}
 	if (code == GATE_OK)
 		code = (enum gate_code)compare((const struct observation *const[2]){ seen[0], seen[1] });

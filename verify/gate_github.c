@@ -75,7 +75,7 @@ static void print_cell(FILE *out, const char *text)
 static void print_summary(FILE *out, const struct gate *gate, const struct gate_item **order,
 			  enum gate_code code)
 {
-	char command[COMMAND_SHOWN];
+	char command[COMMAND_SHOWN], label[GATE_LABEL_BYTES];
 	size_t shown = 0, bad = 0;
 	for (size_t i = 0; i < gate->count; i++)
 		bad += gate->items[i].code != GATE_OK;
@@ -90,9 +90,10 @@ static void print_summary(FILE *out, const struct gate *gate, const struct gate_
 	for (; shown < bad && shown < GATE_SHORT; shown++) {
 		const struct gate_item *item = order[shown];
 		const char *where = value_text(value_list(item->result, "changes"), "where");
-		const char *const cells[] = { gate_tenant(item), item->path, command,
+		const char *const cells[] = { label, item->path, command,
 					      where ? where : gate_reason(item) };
 		gate_command(item, command, sizeof(command));
+		gate_tenant_label(gate, gate_tenant(item), label);
 		fprintf(out, "| %s |", gate_verdict(item));
 		for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
 			fputc(' ', out);

@@ -68,6 +68,8 @@ static void print_suite(FILE *out, const struct gate *gate, const char *tenant)
 {
 	size_t tests = 0, failures = 0, errors = 0;
 	double seconds = 0;
+	char label[GATE_LABEL_BYTES];
+	gate_tenant_label(gate, tenant, label);
 	for (size_t i = 0; i < gate->count; i++) {
 		const struct gate_item *item = &gate->items[i];
 		if (strcmp(gate_tenant(item), tenant) != 0)
@@ -80,14 +82,14 @@ static void print_suite(FILE *out, const struct gate *gate, const char *tenant)
 	fprintf(out,
 		"<testsuite name=\"sworn gate %s: tenant %s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		"skipped=\"0\" time=\"%.3f\">\n",
-		gate->options.mode == GATE_RERUN ? "rerun" : "replay", tenant, tests, failures,
+		gate->options.mode == GATE_RERUN ? "rerun" : "replay", label, tests, failures,
 		errors, seconds);
 	for (size_t i = 0; i < gate->count; i++) {
 		const struct gate_item *item = &gate->items[i];
 		if (strcmp(gate_tenant(item), tenant) != 0)
 			continue;
 		fputs("<testcase classname=\"", out);
-		print_text(out, tenant);
+		print_text(out, label);
 		fputs("\" name=\"", out);
 		print_text(out, item->path);
 		fprintf(out, "\" time=\"%.3f\">", (double)value_number(item->result, "wall_ns") / 1e9);

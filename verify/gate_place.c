@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../traces/blob.h"
+#include "../traces/digest.h"
 #include "../traces/error.h"
 
 #define VARIABLES_MAX 256 /* that `sworn record --env` takes */
@@ -72,6 +73,7 @@ int gate_place_init(const struct gate *gate, size_t index, struct reader *reader
 	const struct trace_summary *summary = reader_summary(reader);
 	int r;
 	*place = (struct gate_place){ .seen = seen, .info = reader_info(reader) };
+	place->tenant = reader_tenant(reader);
 	place->argv = place->info->argv;
 	place->cpu = summary->requires_cpu;
 	place->network = summary->isolation && strstr(summary->isolation, "network of the host");
@@ -199,9 +201,9 @@ static char *absolute_with(const char *with)
 struct words {
 	const char *list[OPTIONS_MAX];
 	size_t count;
-	char *owned[GATE_WITH_MAX];
+	char *owned[GATE_WITH_MAX + 2];
 	size_t owned_count;
-	char epoch[24], order[32], report[32];
+	char epoch[24], order[32], report[32], tenant[2 * TENANT_ID_SIZE + 1];
 };
 
 static void add(struct words *words, const char *option, const char *value)
@@ -211,6 +213,33 @@ static void add(struct words *words, const char *option, const char *value)
 	words->list[words->count++] = option;
 	if (value)
 		words->list[words->count++] = value;
+}
+
+/* A file that holds from any directory. */
+static void add_path(struct words *words, const char *option, const char *path)
+{
+	char *real = path ? realpath(path, NULL) : NULL;
+	words->owned[words->owned_count++] = real;
+	if (path)
+		add(words, option, real ? real : path);
+}
+
+/* The new trace is signed by the tenant of the old one, where its keys are here; then a kept one is trusted like that. */
+static void add_signer(const struct gate *gate, const struct gate_place *place, struct words *words)
+{
+	static const uint8_t nobody[TENANT_ID_SIZE];
+	add_path(words, "--keystore", gate->options.keystore);
+	add_path(words, "--passphrase-file", gate->options.passphrase_file);
+	hex_encode(place->tenant, TENANT_ID_SIZE, words->tenant);
+	for (size_t i = 0; i < gate->trust.count; i++) {
+		const struct trust_entry *entry = &gate->trust.entries[i];
+		if (!entry->own || entry->key.purpose != KEY_RECORDER ||
+		    memcmp(entry->tenants[0], place->tenant, TENANT_ID_SIZE) != 0 ||
+		    !memcmp(place->tenant, nobody, TENANT_ID_SIZE))
+			continue;
+		add(words, "--tenant", words->tenant);
+		return;
+	}
 }
 
 /* The circumstances of the recording as options. */
@@ -248,6 +277,7 @@ static void options(const struct gate *gate, const struct gate_place *place, uns
 		words->owned[words->owned_count++] = with;
 		add(words, "--with", with ? with : gate->options.with[i]);
 	}
+	add_signer(gate, place, words);
 	add(words, "--report", words->report);
 	add(words, "-o", place->trace);
 	add(words, "--", NULL);

@@ -22,6 +22,7 @@ struct gate_place {
 	const struct observation *seen; /* borrowed */
 	const struct trace_info *info;	/* borrowed */
 	const char *cpu;		/* borrowed */
+	const uint8_t *tenant;		/* borrowed: whose trace it is */
 	bool network;			/* the recording had the host's */
 	bool private_tmp;		/* an empty /tmp */
 	size_t runs;

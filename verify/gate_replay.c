@@ -5,18 +5,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../traces/digest.h"
 #include "../traces/error.h"
 #include "gate.h"
 
-#define ARGUMENTS_MAX (GATE_WITH_MAX + 12)
+#define ARGUMENTS_MAX (GATE_WITH_MAX + 16)
 
 /* Runs `sworn verb ... --report FILE NAME` and gives the report, NULL when there is none that can be read. */
-static int ask(const struct gate *gate, const char *verb, const char *name,
+static int ask(const struct gate *gate, const char *verb, const struct gate_item *item,
 	       struct value **ret_report, char **ret_words)
 {
 	const char *argv[ARGUMENTS_MAX] = { "sworn", verb };
 	struct gate_process process = { .argv = argv, .input = -1, .output = -1 };
-	char place[32];
+	char place[32], tenant[2 * TENANT_ID_SIZE + 1];
 	size_t n = 2, length;
 	char *text = NULL;
 	int r;
@@ -26,14 +27,20 @@ static int ask(const struct gate *gate, const char *verb, const char *name,
 	snprintf(place, sizeof(place), "/proc/self/fd/%d", process.report);
 	for (size_t i = 0; gate->options.allow[i]; i++)
 		argv[n++] = gate->options.allow[i];
-	if (gate->options.store) {
+	if (item->store && (gate->options.store || item->path[0] == '@')) {
 		argv[n++] = "--store";
-		argv[n++] = gate->options.store;
+		argv[n++] = item->store;
+	}
+	/* Its own tenant's store has its blobs, and what is checked has to be that tenant's still. */
+	if (item->has_tenant) {
+		hex_encode(item->tenant, TENANT_ID_SIZE, tenant);
+		argv[n++] = "--tenant";
+		argv[n++] = tenant;
 	}
 	argv[n++] = "--report";
 	argv[n++] = place;
 	argv[n++] = "--";
-	argv[n++] = name;
+	argv[n++] = item->path;
 	r = process.report < 0	 ? process.report
 	    : process.errors < 0 ? process.errors
 				 : gate_process_run(gate->program, &process);
@@ -57,7 +64,7 @@ static const char *reason_of(const struct value *report, const char *words)
 bool gate_check(const struct gate *gate, struct gate_result *result)
 {
 	char *words = NULL;
-	int r = ask(gate, "verify", result->path, &result->verified, &words);
+	int r = ask(gate, "verify", result->item, &result->verified, &words);
 	const char *reason = reason_of(result->verified, words);
 	if (r == 0 && result->verified) {
 		free(words);
@@ -123,7 +130,7 @@ void gate_replay(const struct gate *gate, struct gate_result *result)
 	int r;
 	if (!gate_check(gate, result))
 		return;
-	r = ask(gate, "replay", result->path, &result->replayed, &words);
+	r = ask(gate, "replay", result->item, &result->replayed, &words);
 	result->runs = 1;
 	reason = reason_of(result->replayed, words);
 	verdict = value_text(result->replayed, "verdict");

@@ -171,12 +171,14 @@ static void print_report(struct json *json, const struct gate *gate, enum gate_c
 	const struct gate_options *options = &gate->options;
 	enum gate_code tenant_code;
 	size_t counts[VERDICTS], all;
+	char label[GATE_LABEL_BYTES];
 	json_open(json, NULL, '{');
 	report_head(json, "gate");
 	json_text(json, "mode", options->mode == GATE_RERUN ? "rerun" : "replay");
 	json_bool(json, "code_was_run", options->mode == GATE_RERUN);
 	json_texts(json, "with", options->with);
 	json_uint(json, "repeat", options->repeat);
+	json_uint(json, "left_out", gate->left_out);
 	json_open(json, "counts", '{');
 	all = count(gate, NULL, counts, &tenant_code);
 	if (!finished)
@@ -190,6 +192,8 @@ static void print_report(struct json *json, const struct gate *gate, enum gate_c
 		all = count(gate, gate_tenant(&gate->items[i]), counts, &tenant_code);
 		json_open(json, NULL, '{');
 		json_text(json, "tenant", gate_tenant(&gate->items[i]));
+		gate_tenant_label(gate, gate_tenant(&gate->items[i]), label);
+		json_text(json, "label", label);
 		json_counts(json, all, counts);
 		json_int(json, "code", tenant_code);
 		json_close(json, '}');
@@ -247,15 +251,16 @@ static void print_change(FILE *out, const struct value *change)
 	print_field(out, "source", value_text(change, "source"));
 }
 
-static void print_failure(FILE *out, const struct gate_item *item)
+static void print_failure(FILE *out, const struct gate *gate, const struct gate_item *item)
 {
 	const struct value *change = value_list(item->result, "changes");
 	int64_t found = value_number(item->result, "changes_found");
 	int shown = 0;
-	char command[COMMAND_SHOWN];
+	char command[COMMAND_SHOWN], label[GATE_LABEL_BYTES];
 	fprintf(out, "\n%s: ", gate_verdict(item));
 	gate_text(out, item->path);
-	fprintf(out, " (tenant %s)\n", gate_tenant(item));
+	gate_tenant_label(gate, gate_tenant(item), label);
+	fprintf(out, " (tenant %s)\n", label);
 	gate_command(item, command, sizeof(command));
 	print_field(out, "command", command);
 	print_field(out, "reason", gate_reason(item));
@@ -279,8 +284,10 @@ static void print_tenant(FILE *out, const struct gate *gate, const struct gate_i
 {
 	size_t counts[VERDICTS], all, said = 0;
 	enum gate_code code;
+	char label[GATE_LABEL_BYTES];
 	all = count(gate, tenant, counts, &code);
-	fprintf(out, "\ntenant %s: %zu trace%s:", tenant, all, all == 1 ? "" : "s");
+	gate_tenant_label(gate, tenant, label);
+	fprintf(out, "\ntenant %s: %zu trace%s:", label, all, all == 1 ? "" : "s");
 	for (size_t v = 0; v < VERDICTS; v++)
 		if (counts[v])
 			fprintf(out, "%s %zu %s", said++ ? "," : "", counts[v], verdicts[v]);
@@ -306,6 +313,32 @@ static void print_tenant(FILE *out, const struct gate *gate, const struct gate_i
 	}
 }
 
+/* One row for each tenant, with the verdicts that anybody has as columns. */
+static void print_table(FILE *out, const struct gate *gate)
+{
+	size_t every[VERDICTS], counts[VERDICTS], all;
+	char label[GATE_LABEL_BYTES];
+	enum gate_code code;
+	count(gate, NULL, every, &code);
+	fprintf(out, "\n%-50s %7s", "tenant", "traces");
+	for (size_t v = 0; v < VERDICTS; v++)
+		if (every[v])
+			fprintf(out, "  %s", verdicts[v]);
+	fputs("  code\n", out);
+	for (size_t i = 0; i < gate->count; i++) {
+		const char *tenant = gate_tenant(&gate->items[i]);
+		if (!is_first_of_tenant(gate, i))
+			continue;
+		all = count(gate, tenant, counts, &code);
+		gate_tenant_label(gate, tenant, label);
+		fprintf(out, "%-50s %7zu", label, all);
+		for (size_t v = 0; v < VERDICTS; v++)
+			if (every[v])
+				fprintf(out, "  %*zu", (int)strlen(verdicts[v]), counts[v]);
+		fprintf(out, "  %4d\n", code);
+	}
+}
+
 void gate_print(FILE *out, const struct gate *gate, enum gate_code code)
 {
 	const struct gate_item **order = gate_worst_first(gate);
@@ -326,12 +359,17 @@ void gate_print(FILE *out, const struct gate *gate, enum gate_code code)
 	}
 	for (size_t i = 0; i < gate->count; i++) {
 		if (order[i]->code != GATE_OK)
-			print_failure(out, order[i]);
+			print_failure(out, gate, order[i]);
 		good += order[i]->code == GATE_OK;
 	}
 	for (size_t i = 0; i < gate->count; i++)
 		if (is_first_of_tenant(gate, i))
 			print_tenant(out, gate, order, gate_tenant(&gate->items[i]));
+	if (gate->count > 0)
+		print_table(out, gate);
+	if (gate->left_out)
+		fprintf(out, "\n%zu trace%s of other tenants left out\n", gate->left_out,
+			gate->left_out == 1 ? "" : "s");
 	fprintf(out, "\n%s: %zu of %zu trace%s identical in %.2f s, exit code %d\n",
 		verdict_of(code, true), good, gate->count, gate->count == 1 ? "" : "s",
 		(double)gate->wall_ns / 1e9, code);

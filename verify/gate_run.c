@@ -37,9 +37,17 @@ static char *reproduce(const struct gate *gate, const char *path)
 		fputs(" --with ", out);
 		gate_word(out, one.with[i]);
 	}
+	for (size_t i = 0; one.tenants[i]; i++) {
+		fputs(" --tenant ", out);
+		gate_word(out, one.tenants[i]);
+	}
 	for (size_t i = 0; one.allow[i]; i++) {
 		fputc(' ', out);
 		gate_word(out, one.allow[i]);
+	}
+	if (one.passphrase_file) {
+		fputs(" --passphrase-file ", out);
+		gate_word(out, one.passphrase_file);
 	}
 	if (one.repeat > 1)
 		fprintf(out, " --repeat %u", one.repeat);
@@ -68,6 +76,7 @@ static int work(const struct gate *gate, const struct gate_item *item)
 	if (!json.out)
 		return -ENOMEM;
 	result.path = item->path;
+	result.item = item;
 	if (item->problem)
 		gate_decide(&result, "refused", item->code, "%s", item->problem);
 	else if (gate->options.mode == GATE_RERUN)

@@ -7,22 +7,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../traces/error.h"
 #include "../traces/store.h"
 #include "gate.h"
+#include "input.h"
 
 #define SUFFIX ".sworn"
 #define DEPTH_MAX 32
 
 static const char pointer[] = "version https://git-lfs.github.com/spec/";
 
+void gate_item_release(struct gate_item *item)
+{
+	free(item->path);
+	free(item->problem);
+	free(item->store);
+	document_release(item->result);
+}
+
 void gate_release(struct gate *gate)
 {
-	for (size_t i = 0; i < gate->count; i++) {
-		free(gate->items[i].path);
-		free(gate->items[i].problem);
-		document_release(gate->items[i].result);
-	}
+	for (size_t i = 0; i < gate->count; i++)
+		gate_item_release(&gate->items[i]);
 	free(gate->items);
+	trust_release(&gate->trust);
 	gate->items = NULL;
 	gate->count = gate->room = 0;
 }
@@ -132,8 +140,14 @@ static int add_path(struct gate *gate, const char *path)
 	int r;
 	if (path[0] == '@')
 		return add_trace(gate, path);
+	if (stat(path, &status) < 0 && errno == ENOENT) {
+		char text[512];
+		input_missing_text(-1, path, text, sizeof(text));
+		return add_problem(gate, path, GATE_NOTHING,
+				   "%s; name a trace, or a directory with traces", text);
+	}
 	if (stat(path, &status) < 0)
-		return add_problem(gate, path, errno == ENOENT ? GATE_NOTHING : GATE_UNKNOWN,
+		return add_problem(gate, path, GATE_UNKNOWN,
 				   "%s; name a trace, or a directory with traces", strerror(errno));
 	if (!S_ISDIR(status.st_mode))
 		return add_trace(gate, path);
@@ -143,8 +157,8 @@ static int add_path(struct gate *gate, const char *path)
 	return r;
 }
 
-/* Traces that two paths lead to are taken once, and of all only those of the shard. */
-static void drop(struct gate *gate)
+/* Traces that two paths lead to are taken once. */
+static void drop_twice(struct gate *gate)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < gate->count; i++) {
@@ -152,27 +166,26 @@ static void drop(struct gate *gate)
 		bool again = false;
 		for (size_t j = 0; j < kept && !again; j++)
 			again = strcmp(gate->items[j].path, item->path) == 0;
-		if (again) {
-			free(item->path);
-			free(item->problem);
-		} else {
+		if (again)
+			gate_item_release(item);
+		else
 			gate->items[kept++] = *item;
-		}
 	}
 	gate->count = kept;
-	if (!gate->options.shards)
-		return;
-	kept = 0;
-	for (size_t i = 0; i < gate->count; i++) {
+}
+
+static void drop_shards(struct gate *gate)
+{
+	size_t kept = 0;
+	for (size_t i = 0; gate->options.shards && i < gate->count; i++) {
 		struct gate_item *item = &gate->items[i];
-		if (i % gate->options.shards + 1 == gate->options.shard) {
+		if (i % gate->options.shards + 1 == gate->options.shard)
 			gate->items[kept++] = *item;
-		} else {
-			free(item->path);
-			free(item->problem);
-		}
+		else
+			gate_item_release(item);
 	}
-	gate->count = kept;
+	if (gate->options.shards)
+		gate->count = kept;
 }
 
 int gate_select(struct gate *gate)
@@ -180,37 +193,34 @@ int gate_select(struct gate *gate)
 	int r = 0;
 	for (int i = 0; i < gate->options.paths_count && r == 0; i++)
 		r = add_path(gate, gate->options.paths[i]);
-	drop(gate);
+	drop_twice(gate);
+	gate_tenants_choose(gate);
+	drop_shards(gate);
 	return r;
 }
 
-int gate_open(const char *path, const char *store)
+int gate_open(const struct gate_item *item)
 {
 	char *name = NULL;
-	int store_fd = path[0] == '@' ? store_find(store) : -1;
-	int fd = path[0] == '@' && store_fd < 0 ? store_fd : store_trace(store_fd, path, &name);
+	bool stored = item->path[0] == '@';
+	int store_fd = stored ? store_find(item->store) : -1;
+	int fd = stored && store_fd < 0 ? SWORN_ENOTRACE : store_trace(store_fd, item->path, &name);
 	if (store_fd >= 0)
 		close(store_fd);
 	free(name);
 	return fd;
 }
 
-int gate_blobs(const char *path, const char *store)
+int gate_blobs(const struct gate *gate, const struct gate_item *item)
 {
-	char *beside = NULL;
-	int fd, store_fd;
-	const char *end = strrchr(path, '/');
-	if (!store && path[0] != '@') {
-		if (asprintf(&beside, "%.*s../blobs/sha256", end ? (int)(end - path) + 1 : 0, path) < 0)
-			return -ENOMEM;
-		fd = open(beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		free(beside);
-		if (fd >= 0)
-			return fd;
-	}
-	store_fd = store_find(store);
-	fd = store_fd < 0 ? store_fd : store_blobs(store_fd);
-	if (store_fd >= 0)
-		close(store_fd);
+	int trace_fd = gate->options.store || item->path[0] == '@' ? -1 : gate_open(item);
+	int fd = trace_fd < 0 ? -1 : store_blobs_beside(trace_fd);
+	int store_fd = fd < 0 ? store_find(item->store) : -1;
+	if (trace_fd >= 0)
+		close(trace_fd);
+	if (store_fd < 0)
+		return fd;
+	fd = store_blobs(store_fd);
+	close(store_fd);
 	return fd;
 }

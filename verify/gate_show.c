@@ -8,22 +8,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../traces/digest.h"
 #include "../traces/error.h"
 #include "gate.h"
 
-static int usage(const char *problem, const char *detail)
-{
-	fprintf(stderr, "sworn gate: %s%s; `sworn gate --help` explains\n", problem, detail);
-	return GATE_USAGE;
-}
-
 /* One line: what a run would begin with. Nothing but the head of the file is read. */
-static enum gate_code list_one(const struct gate_item *item)
+static enum gate_code list_one(const struct gate *gate, const struct gate_item *item)
 {
 	struct reader *reader = NULL;
-	int fd = item->problem ? -1 : open(item->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int r = fd < 0 ? -errno : reader_open(fd, -1, &reader);
-	char start[32] = "";
+	int fd = item->problem ? -1 : gate_open(item);
+	int r = fd < 0 ? fd : reader_open(fd, -1, &reader);
+	char start[32] = "", tenant[2 * TENANT_ID_SIZE + 1], label[GATE_LABEL_BYTES];
 	if (item->problem || r < 0) {
 		printf("%-20s  %-8s  ", "unreadable", "");
 		gate_text(stdout, item->path);
@@ -41,7 +36,9 @@ static enum gate_code list_one(const struct gate_item *item)
 		strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	printf("%-20s  %-8s  ", start, info->schedule_seeded ? "seeded" : "observed");
 	gate_text(stdout, item->path);
-	fputs("  ", stdout);
+	hex_encode(item->tenant, TENANT_ID_SIZE, tenant);
+	gate_tenant_label(gate, strspn(tenant, "0") == strlen(tenant) ? "default" : tenant, label);
+	printf("  tenant %s ", label);
 	for (const char *const *word = info->argv; *word; word++) {
 		fputc(' ', stdout);
 		gate_word(stdout, *word);
@@ -52,21 +49,15 @@ static enum gate_code list_one(const struct gate_item *item)
 	return GATE_OK;
 }
 
-int gate_list(int argc, char **argv)
+int gate_list(struct gate *gate)
 {
-	struct gate gate = { .options = { .paths = argv + 1, .paths_count = argc - 1 } };
-	enum gate_code code = GATE_OK;
-	if (argc < 2)
-		return usage("list wants a TRACE or DIR", "");
-	if (argv[1][0] == '-')
-		return usage("list knows no option ", argv[1]);
-	if (gate_select(&gate) < 0) {
-		fputs("sworn gate: memory is short; name fewer traces\n", stderr);
-		gate_release(&gate);
-		return GATE_UNKNOWN;
-	}
-	for (size_t i = 0; i < gate.count; i++)
-		code = gate_worse(code, list_one(&gate.items[i]));
-	gate_release(&gate);
+	enum gate_code code = gate->count ? GATE_OK : GATE_NOTHING;
+	for (size_t i = 0; i < gate->count; i++)
+		code = gate_worse(code, list_one(gate, &gate->items[i]));
+	if (!gate->count)
+		fprintf(stderr,
+			"sworn gate: no trace was selected, %zu of other tenants were left out; name another TRACE, DIR "
+			"or --tenant\n",
+			gate->left_out);
 	return fflush(stdout) == 0 ? (int)code : GATE_UNKNOWN;
 }

@@ -45,8 +45,7 @@ enum verify_code input_fail(const char *verb, const char *what, int error)
 	return error == SWORN_EBLOB ? VERIFY_INTEGRITY : VERIFY_UNKNOWN;
 }
 
-/* How many characters have to be changed, added or left out to make one of the other. */
-static size_t distance(const char *a, const char *b)
+size_t input_distance(const char *a, const char *b)
 {
 	size_t row[NAME_MAX_BYTES + 1], columns = strnlen(b, NAME_MAX_BYTES);
 	for (size_t j = 0; j <= columns; j++)
@@ -85,7 +84,7 @@ static bool find_nearest(int directory_fd, const char *name, char ret_name[NAME_
 			continue;
 		/* The beginning of a name is a name too. */
 		snprintf(start, sizeof(start), "%.*s", (int)length, entry->d_name);
-		size_t whole = distance(name, entry->d_name), part = distance(name, start);
+		size_t whole = input_distance(name, entry->d_name), part = input_distance(name, start);
 		size_t near = whole < part ? whole : part;
 		if (near >= best)
 			continue;

@@ -38,6 +38,8 @@ enum verify_code input_fail(const char *verb, const char *what, int error);
 /* Prints a mistake in how the verb was called. Gives the exit code. */
 int input_usage(const char *verb, const char *problem);
 
+/* How many characters have to be changed, added or left out to make one name, of 255 characters at most, of the other. */
+size_t input_distance(const char *a, const char *b);
 /* The sentence that there is no trace `name`, with the name beside it that is most like it, if one is. */
 void input_missing_text(int store_fd, const char *name, char *ret_text, size_t size);
 /* Prints that there is no trace `name`, and the name beside it that is most like it. Gives the exit code. */

@@ -47,7 +47,7 @@ import json, sys
 
 with open(sys.argv[1]) as file:
     r = json.load(file)
-KEYS = "schema kind tool mode code_was_run with repeat counts tenants usage verdict code traces"
+KEYS = "schema kind tool mode code_was_run with repeat left_out counts tenants usage verdict code traces"
 TRACE = ("path digest tenant argv recorded verdict code reason checked units isolation runs wall_ns changes changes_found "
          "inputs_changed inputs_changed_found with_used divergence kept reproduce")
 assert set(r) == set(KEYS.split()), sorted(set(r) ^ set(KEYS.split()))

@@ -89,7 +89,7 @@ done
 sworn verify good/one.sworn > /dev/null && pass || fail usage "a report took the place of a trace"
 
 gate list 0 list good
-says list "seeded    good/inner/two.sworn   sh -c 'echo two >&2; exit 3'"
+says list "seeded    good/inner/two.sworn  tenant default  sh -c 'echo two >&2; exit 3'"
 gate list_bad 4 list empty
 
 finish

@@ -1,6 +1,6 @@
 #!/bin/bash
-# `sworn gate run --mode rerun`: a small repository with twenty recorded runs of a service, a job, a pipeline and a threaded
-# program. Unchanged and refactored code comes out identical; each seeded fault is found, with the right first difference.
+# `sworn gate run --mode rerun`: a small repository of two tenants, with twenty recorded runs of a service, a job, a pipeline and
+# a threaded program. Unchanged and refactored code comes out identical; each seeded fault is found, with the right first difference.
 . "$(dirname "$0")/lib.sh"
 . "$E2E/gate.sh"
 
@@ -10,6 +10,10 @@ python=$(command -v /usr/bin/python3 python3 | head -n 1)
 mkdir -p repository traces/{alpha,beta} temporary
 export TMPDIR=$WORK/temporary
 cp -r "$E2E/data/gate/." repository
+keys=(--keystore "$WORK/keys")
+for tenant in alpha beta; do
+	sworn tenant create "$tenant" "${keys[@]}" > "$LOG/tenant" 2>&1 || fail setup "tenant $tenant: $(cat "$LOG/tenant")"
+done
 (cd repository && sh build.sh) || { fail setup "the repository does not build" && finish; }
 
 # trace NAME COMMAND...: records it in the repository, with the standard input of this function
@@ -20,7 +24,7 @@ trace()
 	shift
 	rm -rf checkout
 	cp -r repository checkout
-	(cd checkout && sworn record --schedule seeded --seed "$name" --workdir-as /desk -o "$WORK/traces/$name.sworn" -- "$@" \
+	(cd checkout && sworn record "${keys[@]}" --tenant "${name%%/*}" --schedule seeded --seed "$name" --workdir-as /desk -o "$WORK/traces/$name.sworn" -- "$@" \
 		> "$LOG/output" 2> "$LOG/errors")
 	[ -f "traces/$name.sworn" ] || { fail "$name" "was not recorded: $(tail -n 1 "$LOG/errors")" && finish; }
 }
@@ -47,18 +51,20 @@ fault()
 	cd checkout || exit 1
 	eval "$change"
 	sh build.sh || fail "$name" "the changed repository does not build"
-	gate "$name" "$wanted" run --mode rerun --report ../report.json "$@"
+	gate "$name" "$wanted" run --mode rerun "${keys[@]}" --report ../report.json "$@"
 	cd ..
 	[ -z "$(ls -A temporary)" ] && pass || fail "$name" "left behind: $(find temporary | head -n 5 | tr '\n' ' ')"
 }
 
 rm -rf checkout
-gate all 0 run --mode replay -j 2 --report report.json traces
-says all '^tenant default: 20 traces: 20 identical'
+gate all 0 run --mode replay "${keys[@]}" -j 2 --report report.json traces
+says all '^tenant alpha \([0-9a-f]{32}\): 10 traces: 10 identical'
+says all '^tenant beta \([0-9a-f]{32}\): 10 traces: 10 identical'
 says all '^replay: the code of this checkout was not run'
 
 fault same 0 true -j 2 ../traces
-says same '^tenant default: 20 traces: 20 identical'
+says same '^tenant alpha \([0-9a-f]{32}\): 10 traces: 10 identical'
+says same '^tenant beta \([0-9a-f]{32}\): 10 traces: 10 identical'
 report same report.json "
 	r['code_was_run'] is True and r['counts']['identical'] == 20
 	all(t['runs'] == 1 and not t['changes'] and not t['inputs_changed'] for t in r['traces'])"
@@ -140,11 +146,11 @@ report damaged report.json "[t['runs'] for t in r['traces']] == [0, 1]"
 
 # The new run is kept, and told apart from the old one without being run again.
 fault keep 1 "sed -i 's/no price for/unknown price of/' service/service.c" --keep ../kept ../traces/alpha/service-kiwi-1.sworn
-gate diff 1 diff traces/alpha/service-kiwi-1.sworn kept/*.sworn
+gate diff 1 diff "${keys[@]}" traces/alpha/service-kiwi-1.sworn kept/*.sworn
 says diff '^different: standard error, byte 9, line 1'
-gate diff_same 0 diff traces/alpha/service-kiwi-1.sworn traces/alpha/service-kiwi-1.sworn
+gate diff_same 0 diff "${keys[@]}" traces/alpha/service-kiwi-1.sworn traces/alpha/service-kiwi-1.sworn
 says diff_same '^identical'
-gate explain 0 explain traces/alpha/service-kiwi-1.sworn
+gate explain 0 explain "${keys[@]}" traces/alpha/service-kiwi-1.sworn
 says explain '^channel +connection to 127.0.0.1:4711, 15 bytes'
 says explain '^file +/desk/journal.txt, .*mode 0644'
 # stopped NAME STATUS EVENT PATTERN: a replay of the kept run that is to stop
@@ -152,7 +158,7 @@ stopped()
 {
 	local status=0
 
-	sworn replay --stop-at "$3" kept/*.sworn > "$LOG/$1.out" 2> "$LOG/$1.err" || status=$?
+	sworn replay "${keys[@]}" --stop-at "$3" kept/*.sworn > "$LOG/$1.out" 2> "$LOG/$1.err" || status=$?
 	[ "$status" -eq "$2" ] && pass || fail "$1" "exit status $status, not $2"
 	says "$1" "$4"
 }
@@ -162,6 +168,6 @@ stopped stop_first 3 0 '^behind event 0 thread 1'
 stopped stop_beyond 0 99999999 ': identical$'
 stopped stop_usage 2 x 'stop-at wants the number of an event'
 gate explain_usage 2 explain
-gate diff_usage 2 diff traces/alpha/service-kiwi-1.sworn
+gate diff_usage 2 diff "${keys[@]}" traces/alpha/service-kiwi-1.sworn
 
 finish

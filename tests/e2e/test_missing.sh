@@ -44,6 +44,10 @@ each()
 		gate)
 			asked "gate replay" "$pattern" gate run --mode replay "$@" "$trace"
 			asked "gate rerun" "$pattern" gate run --mode rerun "$@" "$trace"
+			asked "gate list" "$pattern" gate list "$@" "$trace"
+			asked "gate explain" "$pattern" gate explain "$@" "$trace"
+			asked "gate diff" "$pattern" gate diff "$@" "$trace" hello.sworn
+			asked "gate diff" "$pattern" gate diff "$@" hello.sworn "$trace"
 			;;
 		pack) asked pack "$pattern" pack "$@" -o packed.sworn "$trace" ;;
 		repair) asked repair "$pattern" repair "$@" -o repaired.sworn "$trace" ;;
