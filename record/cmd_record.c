@@ -384,7 +384,6 @@ static void tell_place(struct recording *recording)
 	if (!view)
 		return;
 	view->workdir = workdir ? workdir : recording->directory;
-	view->moved = workdir != NULL;
 }
 
 static int prepare(struct recording *recording)

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,19 @@ static void copied(struct observer *o, const struct event *event, int from, int 
 	*position(o, handles[1]) += bytes;
 }
 
+/* A file that shares blocks with another one: what it holds now no event shows. */
+static void cloned(struct observer *o, const struct event *event)
+{
+	uint32_t handle = history_descriptor(o->seen->history, event->thread, (int)event->args[0]);
+	const struct history_handle *open = handle_at(o, handle);
+	const struct history_file *file = open ? file_at(o, open->file) : NULL;
+	struct seen *seen = NULL;
+	if (file && file->kind == HISTORY_FILE)
+		seen = file_seen(o, open->file, event->number);
+	if (seen && content_put_unseen(&seen->content, 0, 1) < 0)
+		o->error = -ENOMEM;
+}
+
 /* The argument that holds the mode of a call that makes a file, or -1. */
 static int mode_argument(const struct event *event)
 {
@@ -353,6 +367,10 @@ void observe_call(struct observer *o, const struct event *event)
 	case SYS_sendfile: copied(o, event, (int)event->args[1], (int)event->args[0]); break;
 	case SYS_copy_file_range:
 	case SYS_splice: copied(o, event, (int)event->args[0], (int)event->args[2]); break;
+	case SYS_ioctl:
+		if (event->args[1] == FICLONE || event->args[1] == FICLONERANGE)
+			cloned(o, event);
+		break;
 	case SYS_vmsplice: copied(o, event, -1, (int)event->args[0]); break;
 	case SYS_tee: copied(o, event, -1, (int)event->args[1]); break;
 	}
