@@ -31,6 +31,7 @@ static const struct verb {
 	{ "rm", cmd_rm, "Everyday", "remove traces from a store, and what only they needed" },
 	{ "key", cmd_key, "Sharing", "make keys, move them, say whose signatures count" },
 	{ "tenant", cmd_tenant, "Sharing", "owners of keys and stores: make, list, show" },
+	{ "sign", cmd_sign, "Sharing", "vouch for a trace that somebody recorded" },
 	{ "pack", cmd_pack, "Sharing", "make one self-contained file of a trace of the store" },
 	{ "unpack", cmd_unpack, "Sharing", "take such a file apart again, into a store" },
 	{ "import", cmd_import, "Sharing", "take trace files into a store as they are" },

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "array.h"
 #include "blob.h"
 #include "digest.h"
 #include "error.h"
@@ -66,9 +68,10 @@ static int fail_envelope(struct cursor *cursor, const struct frame *frame, int e
 	size_t length;
 	int64_t algorithm = 0;
 	char text[96];
-	const char *kind = frame->kind == FRAME_HEADER ? "header"
-			   : frame->kind == FRAME_SEAL ? "seal"
-						       : frame_kind_name(frame->kind);
+	const char *kind = frame->kind == FRAME_HEADER	  ? "header"
+			   : frame->kind == FRAME_SEAL	  ? "seal"
+			   : frame->kind == FRAME_TRAILER ? "trailer"
+							  : frame_kind_name(frame->kind);
 	switch (error) {
 	case SWORN_EALGORITHM:
 		if (cbor_expect_array(&in, 4) == 0 && cbor_take_bytes(&in, &protected, &length) == 0)
@@ -226,6 +229,8 @@ void cursor_release(struct cursor *cursor)
 	buffer_release(&cursor->stored);
 	buffer_release(&cursor->link_bytes);
 	buffer_release(&cursor->raw);
+	free(cursor->trailers);
+	cursor->trailers = NULL;
 	ZSTD_freeDCtx(cursor->zstd);
 	cursor->zstd = NULL;
 }
@@ -250,6 +255,50 @@ static const char *manifest_fault(const struct cursor *cursor)
 	return NULL;
 }
 
+/* The trailer that was just read joins the others: it is of this trace, and none of those. */
+static int add_trailer(struct cursor *cursor, const struct trailer *trailer)
+{
+	if (!digest_equal(trailer->statement.seal_id, cursor->seal_id))
+		return cursor_fail(cursor, SWORN_EINTEGRITY, "a trailer is of another trace");
+	for (size_t i = 0; i < cursor->trailers_count; i++)
+		if (trailer_is_same(&cursor->trailers[i], trailer))
+			return cursor_fail(cursor, SWORN_EFORMAT, "a trailer is there twice");
+	if (cursor->trailers_count == FRAME_TRAILERS_MAX)
+		return cursor_fail(cursor, SWORN_ELIMIT,
+				   "there are more trailers than a trace may have");
+	struct trailer *trailers = array_grow(cursor->trailers, cursor->trailers_count,
+					      &cursor->trailers_room, sizeof(*trailer));
+	if (!trailers)
+		return -ENOMEM;
+	cursor->trailers = trailers;
+	trailers[cursor->trailers_count++] = *trailer;
+	return 0;
+}
+
+/* Everything behind the SEAL. Its bytes are no part of what was sealed, so none of them may be anything but a trailer. */
+static int read_trailers(struct cursor *cursor)
+{
+	struct trailer trailer;
+	struct frame frame;
+	while (cursor->offset < cursor->source.size) {
+		int r = frame_read(&cursor->source, cursor->offset, &cursor->stored, &frame);
+		if (r == SWORN_ETRUNCATED)
+			return cursor_fail(cursor, SWORN_EFORMAT,
+					   "there are bytes behind the seal, or a trailer is cut off");
+		if (r == SWORN_EFORMAT || (r == 0 && frame.kind != FRAME_TRAILER))
+			return cursor_fail(cursor, SWORN_EFORMAT, "there are bytes behind the seal");
+		if (r < 0)
+			return fail_read(cursor, r);
+		r = trailer_decode(frame.content, frame.content_length, &trailer);
+		if (r < 0)
+			return fail_envelope(cursor, &frame, r);
+		if ((r = add_trailer(cursor, &trailer)) < 0)
+			return r;
+		pass(cursor, &frame);
+	}
+	return 0;
+}
+
 static int read_seal(struct cursor *cursor)
 {
 	struct frame frame;
@@ -268,8 +317,9 @@ static int read_seal(struct cursor *cursor)
 	if (fault)
 		return cursor_fail(cursor, SWORN_EINTEGRITY, fault);
 	pass(cursor, &frame);
-	if (cursor->offset != cursor->source.size)
-		return cursor_fail(cursor, SWORN_EFORMAT, "there are bytes behind the seal");
+	cursor->sealed_bytes = cursor->offset;
+	if ((r = read_trailers(cursor)) < 0)
+		return r;
 	cursor->stage = STAGE_END;
 	if (!digest_is_zero(cursor->header.archive_key))
 		cursor->signed_events = cursor->chain.events;

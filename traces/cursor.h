@@ -11,6 +11,7 @@
 #include "chain.h"
 #include "frame.h"
 #include "seal.h"
+#include "statement.h"
 
 enum cursor_stage {
 	STAGE_FRAMES, /* events and blobs, then the SUMMARY */
@@ -36,6 +37,9 @@ struct cursor {
 	uint8_t limits_of_proof[DIGEST_BYTES]; /* commitment to the SUMMARY that was read */
 	struct manifest manifest;	       /* at STAGE_END */
 	uint8_t seal_id[DIGEST_BYTES];
+	uint64_t sealed_bytes;	  /* up to the end of the SEAL: TRAILERs are behind it */
+	struct trailer *trailers; /* owned: at STAGE_END, whose signatures are right */
+	size_t trailers_count, trailers_room;
 	struct buffer stored, link_bytes, raw; /* owned */
 	ZSTD_DCtx *zstd;		       /* owned */
 	char reason[256];		       /* of the newest failure: what and where */
@@ -48,7 +52,7 @@ struct cursor {
 int cursor_open(struct cursor *cursor, int fd);
 void cursor_release(struct cursor *cursor);
 
-/* Next frame with its link: 1; 0 once the SEAL was read, checked, and is the last of the file. */
+/* Next frame with its link: 1; 0 once the SEAL and what is behind it was read, checked, and the file ends there. */
 int cursor_next(struct cursor *cursor);
 
 /* Decompresses the newest frame, an EVENTS one, or the zstd part at `bytes` of a BLOB one, into the raw

@@ -11,6 +11,9 @@
 
 #define SKIPPABLE_BASE 0x184D2A50u
 #define ZSTD_FIRST_READ (64u << 10)
+#define TAIL_MAX                             \
+	(FRAME_HEAD_BYTES + FRAME_SEAL_MAX + \
+	 FRAME_TRAILERS_MAX * (FRAME_HEAD_BYTES + FRAME_TRAILER_MAX))
 
 static const struct {
 	enum frame_kind kind;
@@ -26,7 +29,7 @@ static const struct {
 	{ FRAME_INDEX, SKIPPABLE_BASE + 5, FRAME_INDEX_MAX, "INDEX" },
 	{ FRAME_SEAL, SKIPPABLE_BASE + 6, FRAME_SEAL_MAX, "SEAL" },
 	{ FRAME_CHECKPOINT, SKIPPABLE_BASE + 7, FRAME_SEAL_MAX, "CHECKPOINT" },
-	{ FRAME_TRAILER, SKIPPABLE_BASE + 8, FRAME_SEAL_MAX, "TRAILER" },
+	{ FRAME_TRAILER, SKIPPABLE_BASE + 8, FRAME_TRAILER_MAX, "TRAILER" },
 	{ FRAME_EVENTS, ZSTD_MAGICNUMBER, FRAME_BLOCK_RAW_MAX + (128u << 10), "EVENTS" },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -145,16 +148,55 @@ int frame_read(const struct frame_source *source, uint64_t offset, struct buffer
 	return frame_peek(source, offset, buffer, SIZE_MAX, ret_frame);
 }
 
+int frame_tail(const struct frame_source *source, struct buffer *buffer)
+{
+	size_t length = source->size < TAIL_MAX ? (size_t)source->size : TAIL_MAX;
+	buffer->length = 0;
+	int r = buffer_reserve(buffer, length);
+	if (r == 0)
+		r = frame_pread(source, source->size - length, buffer->bytes, length);
+	if (r == 0)
+		buffer->length = length;
+	return r;
+}
+
+/* Length of the frame of `kind` at the start of the bytes, or 0. */
+static size_t whole_frame(enum frame_kind kind, size_t max, const uint8_t *bytes, size_t length)
+{
+	uint8_t head[FRAME_HEAD_BYTES];
+	uint32_t content;
+	if (length < FRAME_HEAD_BYTES)
+		return 0;
+	memcpy(&content, bytes + 4, sizeof(content));
+	content = le32toh(content);
+	frame_head(kind, content, head);
+	if (memcmp(bytes, head, sizeof(head)) != 0 || content > max || content > length - FRAME_HEAD_BYTES)
+		return 0;
+	return FRAME_HEAD_BYTES + content;
+}
+
+size_t frame_find_seal(const uint8_t *tail, size_t length, size_t from)
+{
+	uint8_t head[FRAME_HEAD_BYTES];
+	const uint8_t *found;
+	frame_head(FRAME_SEAL, 0, head);
+	for (; (found = memmem(tail + from, length - from, head, 4)); from++) {
+		from = (size_t)(found - tail);
+		size_t n = whole_frame(FRAME_SEAL, FRAME_SEAL_MAX, tail + from, length - from);
+		size_t at = from;
+		while (n > 0 && (at += n) < length)
+			n = whole_frame(FRAME_TRAILER, FRAME_TRAILER_MAX, tail + at, length - at);
+		if (n > 0)
+			return from;
+	}
+	return length;
+}
+
 bool frame_seal_at_end(const struct frame_source *source)
 {
-	uint8_t tail[FRAME_HEAD_BYTES + FRAME_SEAL_MAX], head[FRAME_HEAD_BYTES];
-	size_t length = source->size < sizeof(tail) ? (size_t)source->size : sizeof(tail);
-	if (frame_pread(source, source->size - length, tail, length) < 0)
-		return false;
-	for (size_t i = 0; i + FRAME_HEAD_BYTES <= length; i++) {
-		frame_head(FRAME_SEAL, length - i - FRAME_HEAD_BYTES, head);
-		if (!memcmp(tail + i, head, sizeof(head)))
-			return true;
-	}
-	return false;
+	struct buffer tail = { 0 };
+	bool found = frame_tail(source, &tail) == 0 &&
+		     frame_find_seal(tail.bytes, tail.length, 0) < tail.length;
+	buffer_release(&tail);
+	return found;
 }

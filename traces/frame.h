@@ -14,10 +14,12 @@
 #define FRAME_BLOCK_BYTES (256u << 10)	/* raw bytes at which an event block ends */
 #define FRAME_BLOCK_RAW_MAX (17u << 20) /* raw bytes of one event block */
 #define FRAME_CHUNK_BYTES (1u << 20)	/* raw bytes of one blob frame; the last has less */
+#define FRAME_TRAILERS_MAX 64		/* behind one SEAL */
 #define FRAME_LINK_MAX 512		/* content bytes of a LINK frame */
-#define FRAME_SEAL_MAX 4096 /* content bytes of a HEADER, CHECKPOINT, SEAL or TRAILER frame */
-#define FRAME_INFO_MAX (16u << 20)  /* content bytes of an INFO or SUMMARY frame */
-#define FRAME_INDEX_MAX (64u << 20) /* content bytes of an INDEX frame */
+#define FRAME_SEAL_MAX 4096		/* content bytes of a HEADER, CHECKPOINT or SEAL frame */
+#define FRAME_TRAILER_MAX 1024		/* content bytes of a TRAILER frame */
+#define FRAME_INFO_MAX (16u << 20)	/* content bytes of an INFO or SUMMARY frame */
+#define FRAME_INDEX_MAX (64u << 20)	/* content bytes of an INDEX frame */
 #define FRAME_ZSTD_LEVEL 1
 
 /* The values up to FRAME_INDEX are what a link's `kind` says. */
@@ -71,8 +73,13 @@ void frame_head(enum frame_kind kind, size_t content_length, uint8_t ret_head[FR
 /* Exactly `length` bytes at `offset`: 0, SWORN_ETRUNCATED at the end of the file, or -errno. */
 int frame_pread(const struct frame_source *source, uint64_t offset, void *bytes, size_t length);
 
+/* As much of the end of the file as a SEAL and all the TRAILERs behind it can take, into `buffer`. 0 or an error of frame_pread(). */
+int frame_tail(const struct frame_source *source, struct buffer *buffer);
+/* Where in such a tail, at `from` or later, what fills it to its end looks like a SEAL and TRAILERs; `length` when nothing does. */
+size_t frame_find_seal(const uint8_t *tail, size_t length, size_t from);
+
 /*
- * True when the file ends with a SEAL frame whose length fits: then a frame that seems to be cut off
+ * True when the file ends with a SEAL frame, and TRAILERs perhaps, whose lengths fit: then a frame that seems to be cut off
  * is damaged, not cut off.
  */
 bool frame_seal_at_end(const struct frame_source *source);

@@ -19,11 +19,13 @@ struct reader {
 	uint64_t limit; /* number of the first event that trace_next() does not give */
 	int failed;	/* first failure of trace_next(): it stays */
 	struct info info;
-	struct blob_table blobs; /* by name, as far as anything has read */
-	bool catalogued;	 /* blobs is as full as it gets */
-	struct check check;	 /* of the newest reader_check() */
-	bool checked;		 /* and it was ok */
-	struct buffer frame;	 /* of blob reading */
+	struct blob_table blobs;  /* by name, as far as anything has read */
+	bool catalogued;	  /* blobs is as full as it gets */
+	struct check check;	  /* of the newest reader_check() */
+	bool checked;		  /* and it was ok */
+	struct trailer *trailers; /* owned: of the newest reader_check() */
+	size_t trailers_count;
+	struct buffer frame; /* of blob reading */
 };
 
 static int open_info(struct reader *reader)
@@ -85,6 +87,7 @@ void reader_close(struct reader *reader)
 	info_release(&reader->info);
 	blob_table_release(&reader->blobs);
 	check_release(&reader->check);
+	free(reader->trailers);
 	buffer_release(&reader->frame);
 	free(reader);
 }
@@ -113,6 +116,12 @@ void reader_envelope(const struct reader *reader, const uint8_t **ret_bytes, siz
 const uint8_t *reader_tenant(const struct reader *reader)
 {
 	return reader->stream.cursor.header.tenant;
+}
+
+const struct trailer *reader_trailers(const struct reader *reader, size_t *ret_count)
+{
+	*ret_count = reader->trailers_count;
+	return reader->trailers;
 }
 
 void reader_limit(struct reader *reader, uint64_t events)
@@ -157,6 +166,7 @@ static void fill_report(const struct stream *stream, struct trace_report *report
 	report->signed_events = cursor->signed_events;
 	report->started = cursor->header.started;
 	report->sealed = cursor->stage == STAGE_END;
+	report->sealed_bytes = report->sealed ? cursor->sealed_bytes : 0;
 	report->completeness = report->sealed ? (enum completeness)cursor->manifest.completeness
 					      : COMPLETE_PREFIX;
 	report->is_derived = report->sealed && cursor->manifest.is_derived;
@@ -287,6 +297,10 @@ int reader_check(struct reader *reader, struct trace_report *ret_report,
 		reader->checked = true;
 	}
 	fill_report(&stream, ret_report);
+	free(reader->trailers);
+	reader->trailers = stream.cursor.trailers;
+	reader->trailers_count = stream.cursor.trailers_count;
+	stream.cursor.trailers = NULL;
 	stream_release(&stream);
 	return r;
 }

@@ -27,6 +27,7 @@ struct trace_report {
 			 * header's signature is remains to be judged (trust.h) */
 	uint8_t kid[DIGEST_BYTES]; /* of the key that signed the header; zeros when none did */
 	uint64_t checkpoints, signed_events; /* events that the newest checkpoint or the seal covers */
+	uint64_t sealed_bytes; /* up to the end of the seal: what is behind are trailers; 0 without a seal */
 	uint64_t started, ended; /* Unix seconds, as the recorder says; ended 0 without a seal */
 	enum completeness completeness;
 	bool is_derived;	       /* made of another archive: packed, unpacked or repaired */
@@ -53,8 +54,8 @@ void reader_blob_source(struct reader *reader, blob_source *source, void *contex
 const struct trace_info *reader_info(const struct reader *reader);
 
 /*
- * Reads the whole file once: grammar, every hash, link, count, blob, event encoding, seal, nothing
- * after the end. 0 ok; SWORN_EINTEGRITY, SWORN_EFORMAT, SWORN_ETRUNCATED, SWORN_EVERSION,
+ * Reads the whole file once: grammar, every hash, link, count, blob, event encoding, seal, nothing but trailers
+ * behind it. 0 ok; SWORN_EINTEGRITY, SWORN_EFORMAT, SWORN_ETRUNCATED, SWORN_EVERSION,
  * SWORN_ELIMIT, SWORN_EBLOB, -EIO. Independent of the position of trace_next(). Each decoded event is
  * handed to `each` when it is not NULL; a non-zero return of it ends the check with that value.
  */
@@ -70,6 +71,11 @@ const struct check *reader_found(const struct reader *reader);
 void reader_envelope(const struct reader *reader, const uint8_t **ret_bytes, size_t *ret_length);
 /* Id of the tenant that the HEADER names, TENANT_ID_SIZE bytes; likewise. */
 const uint8_t *reader_tenant(const struct reader *reader);
+
+struct trailer; /* statement.h */
+/* What the newest check found behind the seal: whole, of this trace, and signed by the keys that are with them. Whose those are remains
+ * to be judged (trust.h). Borrowed, valid until the next check. */
+const struct trailer *reader_trailers(const struct reader *reader, size_t *ret_count);
 
 /* trace_next() ends with SWORN_ETRUNCATED before the event of this number: what is behind it is not to be used. */
 void reader_limit(struct reader *reader, uint64_t events);

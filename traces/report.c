@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -98,24 +99,24 @@ int report_digest(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_bytes)
 
 int report_manifest(int fd, struct manifest *ret_manifest, uint8_t ret_id[DIGEST_BYTES])
 {
-	uint8_t tail[FRAME_HEAD_BYTES + SEAL_BYTES_MAX], head[FRAME_HEAD_BYTES];
 	struct stat status;
+	struct buffer tail = { 0 };
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	struct frame_source source = { .fd = fd, .size = (uint64_t)status.st_size };
-	size_t length = source.size < sizeof(tail) ? (size_t)source.size : sizeof(tail);
-	int r = frame_pread(&source, source.size - length, tail, length);
-	if (r < 0)
-		return r;
-	for (size_t at = 0; at + FRAME_HEAD_BYTES < length; at++) {
-		const uint8_t *content = tail + at + FRAME_HEAD_BYTES;
-		size_t left = length - at - FRAME_HEAD_BYTES;
-		frame_head(FRAME_SEAL, left, head);
-		if (!memcmp(tail + at, head, sizeof(head)) &&
-		    manifest_decode(content, left, NULL, ret_manifest) == 0)
-			return seal_id(content, left, ret_id);
+	int r = frame_tail(&source, &tail);
+	size_t at = 0;
+	bool found = false;
+	while (r == 0 && !found && (at = frame_find_seal(tail.bytes, tail.length, at)) < tail.length) {
+		uint32_t length;
+		const uint8_t *content = tail.bytes + at + FRAME_HEAD_BYTES;
+		memcpy(&length, tail.bytes + at + 4, sizeof(length));
+		found = manifest_decode(content, le32toh(length), NULL, ret_manifest) == 0 &&
+			seal_id(content, le32toh(length), ret_id) == 0;
+		at++;
 	}
-	return SWORN_ETRUNCATED;
+	buffer_release(&tail);
+	return r < 0 ? r : found ? 0 : SWORN_ETRUNCATED;
 }
 
 int report_seal(int fd, uint8_t ret_id[DIGEST_BYTES])

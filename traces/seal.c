@@ -4,6 +4,7 @@
 
 #include "digest.h"
 #include "error.h"
+#include "keyed.h"
 
 #define HEADER_VERSION 1
 #define PAYLOAD_MAX 768
@@ -34,30 +35,6 @@ static int open_envelope(const uint8_t *bytes, size_t length, const char *type,
 		return r;
 	*ret_payload = (struct cbor_in){ envelope.payload, envelope.payload_length };
 	return 0;
-}
-
-static void put_keyed_bytes(struct cbor_out *out, unsigned int key, const void *bytes, size_t length)
-{
-	cbor_put_uint(out, key);
-	cbor_put_bytes(out, bytes, length);
-}
-
-static void put_keyed_uint(struct cbor_out *out, unsigned int key, uint64_t value)
-{
-	cbor_put_uint(out, key);
-	cbor_put_uint(out, value);
-}
-
-static int take_keyed_bytes(struct cbor_in *in, unsigned int key, uint8_t *ret_bytes, size_t length)
-{
-	int r = cbor_expect_key(in, key);
-	return r < 0 ? r : cbor_take_exactly(in, ret_bytes, length);
-}
-
-static int take_keyed_uint(struct cbor_in *in, unsigned int key, uint64_t max, uint64_t *ret_value)
-{
-	int r = cbor_expect_key(in, key);
-	return r < 0 ? r : cbor_take_uint_max(in, max, ret_value);
 }
 
 /* Header fields 4 to 6 (last block, verdict digest, log head) have no source yet. */

@@ -29,13 +29,18 @@ static const char help[] =
 	"  --allow-untrusted  one that is signed by an unknown or expired key is no failure\n"
 	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
 	"  --allow-repaired  a trace that `sworn repair` made of one is no failure\n"
+	"  --attestation FILE  compare what `sworn replay --attest FILE` wrote with the one TRACE\n"
+	"  --challenge HEX  the attestation has to answer this one, 32 digits that you chose for its replay\n"
 	"  --report FILE  write a JSON report (- for stdout; verdicts then go to stderr)\n"
 	"  --help         print this\n"
 	"\n"
 	"`unsigned` means that the seal shows the file to be whole, not who made it; `untrusted` that whoever\n"
 	"signed it is nobody that your keystore or a trust file names. A tenant's own keys are trusted.\n"
-	"Exit codes: 0 all ok; 2 usage; 3 one could not be read or needs a newer sworn;\n"
-	"4 one is not there; 5 one is truncated, repaired, corrupt, unsigned or untrusted.\n"
+	"Counter-signatures (`sworn sign`) and attestations that a trace carries are listed with who made them; they\n"
+	"change no verdict.\n"
+	"Exit codes: 0 all ok; 1 the attestation says that the replay diverged; 2 usage; 3 one could not be read or needs a newer sworn;\n"
+	"4 one is not there; 5 one is truncated, repaired, corrupt, unsigned or untrusted, or the attestation is no\n"
+	"good one of it.\n"
 	"\n"
 	"Examples:\n"
 	"  sworn record -o hello.sworn -- /bin/echo hello && sworn verify hello.sworn\n"
@@ -46,11 +51,13 @@ struct options {
 	struct trust_allow allow;
 	const char *keystore, *trust_file, *tenant; /* as given, or NULL */
 	struct trust trust;
-	uint8_t tenant_id[TENANT_ID_SIZE]; /* that --tenant names */
-	const char *store;		   /* as given, or NULL */
-	const char *report;		   /* as given, or NULL */
-	FILE *verdicts;			   /* stdout or stderr */
-	struct json json;		   /* out is NULL without a report */
+	uint8_t tenant_id[TENANT_ID_SIZE];   /* that --tenant names */
+	const char *store;		     /* as given, or NULL */
+	const char *attestation, *challenge; /* as given, or NULL */
+	uint8_t challenge_bytes[STATEMENT_CHALLENGE_BYTES];
+	const char *report; /* as given, or NULL */
+	FILE *verdicts;	    /* stdout or stderr */
+	struct json json;   /* out is NULL without a report */
 };
 
 static int usage(const char *problem)
@@ -115,13 +122,38 @@ static void judge(const struct options *options, const struct reader *reader, st
 					      &options->allow, &events);
 }
 
+/* What others say of a trace whose bytes are whole. 0 or -ENOMEM. */
+static int hear(const struct options *options, const struct reader *reader, struct result *result,
+		struct attestation *attestation)
+{
+	struct witness *witnesses;
+	struct attestation_claim claim = { .trust = &options->trust,
+					   .report = &result->report,
+					   .allow_untrusted = options->allow.untrusted,
+					   .challenge = options->challenge ? options->challenge_bytes
+									   : NULL };
+	int r = witness_collect(&options->trust, reader, &result->report, &witnesses,
+				&result->witnesses_count);
+	if (r < 0)
+		return r;
+	result->witnesses = witnesses;
+	if (!options->attestation)
+		return 0;
+	attestation->path = options->attestation;
+	attestation_check(&claim, attestation);
+	result->attestation = attestation;
+	return 0;
+}
+
 /* Checks the open trace and prints what was found. */
 static enum verify_code verify_fd(struct options *options, int trace_fd, int blobs_fd,
 				  struct result *result, bool several)
 {
 	struct reader *reader = NULL;
 	struct listing listing = { result, options->list };
+	struct attestation attestation = { .path = NULL };
 	uint64_t bytes;
+	int r;
 	result->error = reader_open(trace_fd, blobs_fd, &reader);
 	if (result->error < 0)
 		reader_reason(trace_fd, result->report.reason);
@@ -130,12 +162,18 @@ static enum verify_code verify_fd(struct options *options, int trace_fd, int blo
 		result->error = reader_check(reader, &result->report, note_event, &listing);
 		result->summary = reader_summary(reader);
 		judge(options, reader, result);
+		if (result_code(result) == VERIFY_OK &&
+		    (r = hear(options, reader, result, &attestation)) < 0)
+			result->error = r;
 	}
 	if (options->json.out)
 		report_digest(trace_fd, result->file_digest, &bytes);
 	print_result(options, result, several);
 	reader_close(reader);
-	return result_code(result);
+	enum verify_code code = result_code(result);
+	free((void *)result->witnesses);
+	result->attestation = NULL;
+	return code;
 }
 
 static enum verify_code verify_trace(struct options *options, int store_fd, const char *name, bool several)
@@ -236,6 +274,8 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "keystore", required_argument, NULL, 'K' },
 		{ "trust", required_argument, NULL, 'T' },
 		{ "tenant", required_argument, NULL, 'I' },
+		{ "attestation", required_argument, NULL, 'A' },
+		{ "challenge", required_argument, NULL, 'C' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -252,6 +292,8 @@ static int parse(int argc, char **argv, struct options *options)
 		case 'K': options->keystore = optarg; break;
 		case 'T': options->trust_file = optarg; break;
 		case 'I': options->tenant = optarg; break;
+		case 'A': options->attestation = optarg; break;
+		case 'C': options->challenge = optarg; break;
 		case 's': options->store = optarg; break;
 		case 'r': options->report = optarg; break;
 		case 'h': fputs(help, stdout); return 1;
@@ -261,6 +303,12 @@ static int parse(int argc, char **argv, struct options *options)
 	}
 	if (optind == argc)
 		return usage("no TRACE is named");
+	if (options->attestation && argc - optind > 1)
+		return usage("--attestation is of one TRACE");
+	if (options->challenge && !options->attestation)
+		return usage("--challenge is for an --attestation");
+	if (options->challenge && attestation_challenge(options->challenge, options->challenge_bytes) < 0)
+		return usage("--challenge wants 32 hexadecimal digits");
 	if (options->list && options->report && !strcmp(options->report, "-"))
 		return usage("--list and --report - both want stdout");
 	return 0;

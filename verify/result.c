@@ -16,7 +16,12 @@ static bool is_repaired(const struct result *result)
 	       result->report.is_derived;
 }
 
-enum verify_code result_code(const struct result *result)
+static enum verify_code heard_code(const struct result *result)
+{
+	return result->attestation ? attestation_code(result->attestation) : VERIFY_OK;
+}
+
+static enum verify_code trace_code(const struct result *result)
 {
 	switch (result->error) {
 	case 0: return VERIFY_OK;
@@ -37,10 +42,16 @@ enum verify_code result_code(const struct result *result)
 	return VERIFY_UNKNOWN;
 }
 
+enum verify_code result_code(const struct result *result)
+{
+	enum verify_code code = trace_code(result);
+	return code == VERIFY_OK ? heard_code(result) : code;
+}
+
 enum verify_code result_worse(enum verify_code a, enum verify_code b)
 {
-	static const enum verify_code order[] = { VERIFY_USAGE, VERIFY_INTEGRITY, VERIFY_UNKNOWN,
-						  VERIFY_NOTHING };
+	static const enum verify_code order[] = { VERIFY_USAGE, VERIFY_INTEGRITY, VERIFY_REFUTED,
+						  VERIFY_UNKNOWN, VERIFY_NOTHING };
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (a == order[i] || b == order[i])
 			return order[i];
@@ -49,6 +60,8 @@ enum verify_code result_worse(enum verify_code a, enum verify_code b)
 
 const char *result_word(const struct result *result)
 {
+	if (trace_code(result) == VERIFY_OK && heard_code(result) != VERIFY_OK)
+		return heard_code(result) == VERIFY_REFUTED ? "refuted" : "unattested";
 	switch (result->error) {
 	case 0: return is_repaired(result) ? "repaired" : result->found ? "truncated" : "ok";
 	case SWORN_EUNSIGNED: return "unsigned";
@@ -161,6 +174,8 @@ static void print_counts(FILE *out, const struct trace_report *report)
 
 const char *result_reason(const struct result *result)
 {
+	if (trace_code(result) == VERIFY_OK && heard_code(result) != VERIFY_OK)
+		return result->attestation->reason;
 	if (result->error == SWORN_EUNSIGNED && result->judgement.state != TRUST_UNSIGNED)
 		return "it is cut, and no event of it is signed";
 	if (result->error == SWORN_EUNSIGNED || result->error == SWORN_EUNTRUSTED)
@@ -213,10 +228,17 @@ void result_print(FILE *out, const struct result *result)
 		fprintf(out, "%s: %s: %s\n", result->name, result_word(result), result_reason(result));
 	else
 		fprintf(out, "%s: ok\n", result->name);
+	if (result->attestation && result->attestation->error)
+		fprintf(out, "%s: %s: %s; %s\n", result->attestation->path, result_word(result),
+			result->attestation->reason, attestation_advice(result->attestation->error));
 	if (!result->info)
 		return;
 	print_counts(out, &result->report);
 	print_signer(out, result);
+	for (size_t i = 0; i < result->witnesses_count; i++)
+		witness_print(out, &result->witnesses[i]);
+	if (result->attestation && result->attestation->is_read)
+		witness_print(out, &result->attestation->witness);
 	if (result->report.is_derived) {
 		char text[DIGEST_HEX_BYTES];
 		digest_hex(result->report.derived, text);
@@ -242,7 +264,7 @@ void result_json(struct json *json, const struct result *result)
 		.path = result->name,
 		.bytes = result->report.bytes,
 	};
-	bool ok = result->error == 0 && result->found == 0;
+	bool ok = result->error == 0 && result->found == 0 && result_code(result) == VERIFY_OK;
 	report_signer(&trace, &result->report, &result->judgement);
 	memcpy(trace.digest, result->file_digest, DIGEST_BYTES);
 	memcpy(trace.seal, result->report.seal_id, DIGEST_BYTES);
@@ -270,6 +292,12 @@ void result_json(struct json *json, const struct result *result)
 		json_texts(json, "exclusions", result->summary->exclusions);
 		json_text(json, "isolation", result->summary->isolation);
 	}
+	json_open(json, "trailers", '[');
+	for (size_t i = 0; i < result->witnesses_count; i++)
+		witness_json(json, NULL, &result->witnesses[i]);
+	json_close(json, ']');
+	if (result->attestation && result->attestation->is_read)
+		witness_json(json, "attestation", &result->attestation->witness);
 	json_open(json, "checked", '{');
 	json_uint(json, "events", result->report.events);
 	if (result->report.sealed)

@@ -10,22 +10,18 @@
 #include "../traces/json.h"
 #include "../traces/reader.h"
 #include "../traces/trust.h"
-
-enum verify_code {
-	VERIFY_OK = 0,
-	VERIFY_USAGE = 2,
-	VERIFY_UNKNOWN = 3,
-	VERIFY_NOTHING = 4,
-	VERIFY_INTEGRITY = 5,
-};
+#include "witness.h"
 
 struct result {
 	const char *name; /* borrowed: what the trace is called */
 	int error;	  /* 0, or why it is not ok */
 	int found; /* of the check alone: 0 or why it is not whole; `error` is what that comes to */
-	bool allow_truncated;	    /* a cut trace with events in it is no failure */
-	bool allow_repaired;	    /* nor is one that was made of such a trace */
-	struct judgement judgement; /* of who signed it; text empty: the trace did not open */
+	bool allow_truncated;		 /* a cut trace with events in it is no failure */
+	bool allow_repaired;		 /* nor is one that was made of such a trace */
+	struct judgement judgement;	 /* of who signed it; text empty: the trace did not open */
+	const struct witness *witnesses; /* borrowed: what its trailers say */
+	size_t witnesses_count;
+	const struct attestation *attestation; /* borrowed: one to be compared with it; NULL: none */
 	struct trace_report report;
 	const struct trace_info *info; /* borrowed from the reader; NULL when it did not open */
 	const struct trace_summary *summary; /* likewise; NULL unless ok */
@@ -35,11 +31,12 @@ struct result {
 	uint8_t standard[2][DIGEST_BYTES];   /* digests of stdout and stderr, zeros when unused */
 };
 
-/* Exit code of one result; and of several: usage, integrity, unknown, nothing, ok, in this order. */
+/* Exit code of one result; and of several: usage, integrity, refuted, unknown, nothing, ok, in this order. */
 enum verify_code result_code(const struct result *result);
 enum verify_code result_worse(enum verify_code a, enum verify_code b);
 
-/* "ok", "truncated", "repaired", "unsigned", "untrusted", "corrupt", "newer", "pointer", "missing" or "unreadable". */
+/* "ok", "truncated", "repaired", "unsigned", "untrusted", "corrupt", "newer", "pointer", "missing" or "unreadable"; of a trace that is
+ * taken, "refuted" or "unattested" for what its attestation comes to. */
 const char *result_word(const struct result *result);
 
 /*

@@ -26,6 +26,7 @@ int cmd_unpack(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_repair(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_sign(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 
 #endif

@@ -20,7 +20,7 @@ expect()
 
 for spelling in help --help -h; do
 	expect 0 "$spelling"
-	for verb in record replay verify twin key tenant list rm pack unpack import repair gate doctor version; do
+	for verb in record replay verify twin key tenant list rm sign pack unpack import repair gate doctor version; do
 		grep -q "^  $verb " out || fail "sworn $spelling does not list $verb"
 	done
 	[ ! -s err ] || fail "sworn $spelling writes to stderr"
@@ -30,7 +30,7 @@ for spelling in version --version -V; do
 	grep -qE '^sworn [0-9]+\.[0-9]+\.[0-9]+$' out || fail "sworn $spelling: $(cat out)"
 done
 
-for verb in record replay verify twin key tenant list rm pack unpack import repair gate doctor; do
+for verb in record replay verify twin key tenant list rm sign pack unpack import repair gate doctor; do
 	expect 0 "$verb" --help
 	[ -s out ] || fail "sworn $verb --help prints nothing"
 	cp out long
