@@ -17,6 +17,7 @@
 #include "../traces/error.h"
 #include "../traces/store.h"
 #include "../traces/syscall.h"
+#include "attest.h"
 #include "crew.h"
 #include "replay.h"
 #include "report.h"
@@ -42,16 +43,22 @@ static const char help[] =
 	"  --allow-truncated  replay a trace that is cut off, as far as it goes; exit 0 when that is identical\n"
 	"  --allow-repaired  the same for a trace that `sworn repair` made of such a one\n"
 	"  --report FILE    write a JSON report (- for standard output; the verdict then goes to standard error)\n"
+	"  --attest FILE    write a signed statement of the verdict (- for standard output); `sworn verify --attestation`\n"
+	"                   checks it\n"
+	"  --challenge HEX  32 digits that the attestation has to repeat: chosen by who asks for it\n"
+	"  --attester ID|NAME  whose attester key signs (default: that of the tenant whose trace it is)\n"
+	"  --passphrase-file FILE  a passphrase from its first line, instead of asking for it\n"
 	"  --stop-at EVENT  stop behind this event and show where its thread stands; exit 3, as the rest is not compared\n"
 	"  -j, --jobs N     play units that share no memory in N workers at a time (default 1)\n"
 	"\n"
-	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell, 4 no trace, 5 integrity, truncation, or\n"
+	"Exits 0 identical, 1 diverged, 2 wrong options, 3 could not tell or attest, 4 no trace, 5 integrity, truncation, or\n"
 	"a signature that is missing or not trusted.\n";
 
 struct options {
-	const char *trace, *store, *report, *keystore, *trust_file, *tenant;
+	const char *trace, *store, *report, *keystore, *trust_file, *tenant, *challenge;
 	bool show_output;
 	struct trust_allow allow;
+	struct attest attest;
 	unsigned int jobs;
 	uint64_t stop_at; /* number of an event; UINT64_MAX: none */
 };
@@ -94,6 +101,11 @@ static bool is_number(const char *text, long max)
 	return end != text && *end == '\0' && number >= 1 && number <= max;
 }
 
+static bool is_stdout(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
+}
+
 /* 0 to go on, 1 when help was printed, else usage()'s. */
 static int parse(int argc, char **argv, struct options *ret)
 {
@@ -104,7 +116,9 @@ static int parse(int argc, char **argv, struct options *ret)
 		{ "allow-truncated", 0, NULL, 'T' }, { "allow-unsigned", 0, NULL, 'u' },
 		{ "allow-untrusted", 0, NULL, 'U' }, { "keystore", 1, NULL, 'K' },
 		{ "trust", 1, NULL, 'F' },	     { "tenant", 1, NULL, 'I' },
-		{ "allow-repaired", 0, NULL, 'P' },  { NULL, 0, NULL, 0 },
+		{ "allow-repaired", 0, NULL, 'P' },  { "attest", 1, NULL, 'A' },
+		{ "attester", 1, NULL, 'W' },	     { "challenge", 1, NULL, 'C' },
+		{ "passphrase-file", 1, NULL, 'S' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -123,6 +137,10 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'K': ret->keystore = optarg; break;
 		case 'F': ret->trust_file = optarg; break;
 		case 'I': ret->tenant = optarg; break;
+		case 'A': ret->attest.path = optarg; break;
+		case 'W': ret->attest.tenant = optarg; break;
+		case 'S': ret->attest.passphrase_file = optarg; break;
+		case 'C': ret->challenge = optarg; break;
 		case 'j':
 			if (!is_number(optarg, JOBS_MAX))
 				return usage("-j wants a number of workers, not ", optarg);
@@ -143,8 +161,14 @@ static int parse(int argc, char **argv, struct options *ret)
 	ret->jobs = ret->jobs == 0 ? 1 : ret->jobs < WORKERS_MAX ? ret->jobs : WORKERS_MAX;
 	if (ret->trace && argv[optind + 1])
 		return usage("one trace at a time, not also ", argv[optind + 1]);
-	if (ret->show_output && ret->report && !strcmp(ret->report, "-"))
-		return usage("--show-output and --report - both want standard output", "");
+	if (ret->show_output + is_stdout(ret->report) + is_stdout(ret->attest.path) > 1)
+		return usage("of --show-output, --report - and --attest - only one can have standard output",
+			     "");
+	ret->attest.keystore = ret->keystore;
+	if (!ret->attest.path && (ret->challenge || ret->attest.tenant || ret->attest.passphrase_file))
+		return usage("--challenge, --attester and --passphrase-file are for --attest", "");
+	if (ret->challenge && tenant_id_parse(ret->challenge, ret->attest.challenge) < 0)
+		return usage("--challenge wants 32 hexadecimal digits, not ", ret->challenge);
 	return 0;
 }
 
@@ -159,7 +183,8 @@ static int open_report(struct run *run)
 	};
 	int r = report_open(run->options.report, &run->report);
 
-	run->out = run->report.fd == STDOUT_FILENO ? stderr : stdout;
+	run->out = run->report.fd == STDOUT_FILENO || is_stdout(run->options.attest.path) ? stderr
+											  : stdout;
 	if (r == 0 && run->report.is_file)
 		r = outcome_report(&run->report, &cut_off);
 	if (r == 0)
@@ -248,9 +273,9 @@ static void choose_cpus(struct run *run)
 
 static int enter_domain(struct run *run)
 {
-	int keep[3 + 2 * WORKERS_MAX], r;
+	int keep[4 + 2 * WORKERS_MAX], r;
 	size_t count = 0;
-	const int wanted[] = { run->fd, run->source_fd, run->report.fd };
+	const int wanted[] = { run->fd, run->source_fd, run->report.fd, run->options.attest.fd };
 
 	choose_cpus(run);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -554,6 +579,8 @@ static int conclude(struct run *run)
 	r = fflush(run->out) == 0 ? 0 : -errno;
 	if (r == 0)
 		r = outcome_report(&run->report, &run->outcome);
+	if (attest_outcome(&run->options.attest, &run->outcome) != 0 && code == CODE_IDENTICAL)
+		code = CODE_UNKNOWN;
 	if (r == 0)
 		return code;
 	fprintf(stderr,
@@ -591,14 +618,17 @@ int cmd_replay(int argc, char **argv)
 {
 	static struct run run;
 	const char *bad = host_check();
-	int r = parse(argc, argv, &run.options);
+	int r;
 
+	r = parse(argc, argv, &run.options);
 	if (r != 0)
 		return r == 1 ? 0 : r;
 	if (bad)
 		return usage("SWORN_WITHOUT has the unknown name ", bad);
 	run.outcome.started_ns = report_now_ns();
-	r = open_report(&run);
+	r = (int)attest_start(&run.options.attest);
+	if (r == 0)
+		r = open_report(&run);
 	if (r != 0)
 		return r;
 	run.outcome.error = doubt_old_table(&run, run_replay(&run));

@@ -15,9 +15,14 @@ struct import {
 	int expected; /* what a check of it gives: 0, or SWORN_ETRUNCATED for a repaired one */
 };
 
+enum import_result {
+	IMPORT_THERE = 0, /* the store has it already */
+	IMPORT_TAKEN = 1,
+	IMPORT_OTHER_TRAILERS = 2, /* the store has it, and something else behind its seal: that stays */
+};
+
 /*
- * 1 when it was taken in, under its archive id, 0 when the store has it already; SWORN_EREFUSED when the store has
- * another trace of that id, SWORN_EINTEGRITY when the file changed since the check, SWORN_EBLOB, -EBUSY, other
+ * What came of it; the trace is taken in under its archive id. SWORN_EREFUSED when the store has another trace of that id, SWORN_EINTEGRITY when the file changed since the check, SWORN_EBLOB, -EBUSY, other
  * -errno. Nothing of the trace has its name then.
  */
 int import_trace(const struct import *import);

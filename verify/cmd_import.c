@@ -99,8 +99,13 @@ static enum verify_code take(const struct input *input, int store_fd)
 	if (r < 0)
 		return input_fail("import", input->name, r);
 	hex_encode(input->result.report.archive, ARCHIVE_ID_BYTES, hex);
-	if (r == 0)
+	if (r == IMPORT_THERE)
 		fprintf(stderr, "sworn import: %s: the store has it already\n", input->name);
+	else if (r == IMPORT_OTHER_TRAILERS)
+		fprintf(stderr,
+			"sworn import: %s: the store has it already, with other statements behind its seal, which stay; `sworn rm` it "
+			"there first to have these\n",
+			input->name);
 	printf("@%s\n", hex);
 	return VERIFY_OK;
 }

@@ -87,6 +87,7 @@ static enum verify_code pack(const struct options *options, struct input *input)
 	fprintf(stderr,
 		"sworn pack: %" PRIu64 " events and %" PRIu64 " blobs of %s, %" PRIu64 " bytes\n",
 		made.report.events, made.report.blobs, input->name, made.report.bytes);
+	input_print_left(input);
 	input_print_made(&made, false);
 	free(made.path);
 	return VERIFY_OK;

@@ -112,6 +112,7 @@ static enum verify_code unpack(const struct input *input, int store_fd)
 		return input_fail("unpack", "the store", r);
 	fprintf(stderr, "sworn unpack: %" PRIu64 " events and %" PRIu64 " blobs of %s\n",
 		made.report.events, made.report.blobs, input->name);
+	input_print_left(input);
 	input_print_made(&made, true);
 	free(made.path);
 	return VERIFY_OK;

@@ -221,3 +221,15 @@ void input_print_made(const struct rewritten *made, bool in_store)
 	hex_encode(made->archive, ARCHIVE_ID_BYTES, hex);
 	printf("%s%s\n", in_store ? "@" : "", in_store ? hex : made->path);
 }
+
+void input_print_left(const struct input *input)
+{
+	size_t count;
+	reader_trailers(input->reader, &count);
+	if (count > 0)
+		fprintf(stderr,
+			"sworn %s: %zu statement%s of others behind the seal of %s %s not copied: they are about that trace, and "
+			"this is a new one\n",
+			input->verb, count, count == 1 ? "" : "s", input->name,
+			count == 1 ? "is" : "are");
+}

@@ -33,6 +33,9 @@ int input_store(const char *verb, const char *store, bool must_exist);
 /* A new trace was made: its name to stdout, where it can be handed to other verbs. */
 void input_print_made(const struct rewritten *made, bool in_store);
 
+/* Says that what others said of the trace (its trailers) is not said of what was made of it, if there is any. */
+void input_print_left(const struct input *input);
+
 /* Prints why `what` failed, and what to do next. Gives the exit code. */
 enum verify_code input_fail(const char *verb, const char *what, int error);
 /* Prints a mistake in how the verb was called. Gives the exit code. */
