@@ -11,6 +11,7 @@
 #include "reader.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
+#define CHECKPOINT_BLOCKS 8 /* of a copy, which has no time of its own */
 #define CHECKPOINT_NS (2 * NS_PER_SECOND)
 
 static uint64_t now_ns(clockid_t clock)
@@ -255,7 +256,9 @@ int archive_copy(struct archive *archive, const struct frame *frame, const struc
 		return r;
 	if (frame->kind != FRAME_EVENTS)
 		return write_linked(archive, frame->kind, 0, 0, link->raw_length);
-	return write_timed(archive, 0, *link);
+	r = write_timed(archive, 0, *link);
+	bool is_due = archive->checkpoint_links == 0 || ++archive->copied % CHECKPOINT_BLOCKS == 0;
+	return r == 0 && is_due ? archive_checkpoint(archive) : r;
 }
 
 static int write_seal(struct archive *archive, struct manifest *manifest)

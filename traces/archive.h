@@ -25,6 +25,7 @@ struct archive {
 	struct key key;		/* signs checkpoints and the seal; secret NULL: nothing is signed */
 	uint64_t checkpoint_ns; /* CLOCK_MONOTONIC of the newest checkpoint; 0: none yet */
 	uint64_t checkpoint_links; /* that it covers */
+	uint64_t copied;	   /* EVENTS frames of another archive, behind the first */
 	enum frame_kind link_kind; /* of the newest link */
 	uint64_t blob_offset;	   /* where the blob that is being written began */
 	ZSTD_CCtx *zstd;	   /* owned */

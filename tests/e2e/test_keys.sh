@@ -233,6 +233,15 @@ expect 0 " ${all:-none} of ${all:-none} events.*: identical prefix$" sworn repla
 head -c "$(python3 -B "$E2E/../tools/forge.py" own.sworn --frames | awk '$3 == "CHECKPOINT" { print $1; exit }')" own.sworn > cut.sworn
 both 5 'no event of it is signed' --allow-truncated cut.sworn
 both 0 'truncated' --allow-truncated --allow-unsigned cut.sworn
+# What is made of a trace is signed on the way as well: a cut copy of it is as good as one of a recording.
+expect 0 '' sworn record --store signed_store -- seq 100
+expect 0 '' sworn pack --store signed_store -o packed.sworn
+python3 -B "$E2E/../tools/forge.py" packed.sworn --frames > "$LOG/frames"
+head -c "$(awk '$3 == "SUMMARY" { print $1; exit }' "$LOG/frames")" packed.sworn > cut.sworn
+both 5 'truncated' cut.sworn
+both 0 'truncated' --allow-truncated cut.sworn
+expect 0 'signed +([0-9]+) of [1-9][0-9]* events' sworn verify --allow-truncated cut.sworn
+! grep -q 'signed  *0 of' "$LOG/said" && pass || fail packed "$(cat "$LOG/said")"
 
 # --- A guest sees neither keys nor stores.
 if sworn verify own.sworn | grep -q 'isolation .* mount'; then
