@@ -1,6 +1,6 @@
 /*
- * What tamper.c works with: small archives that are made here, their frames, pieces of which a changed file is
- * put together, and the check that the file is handed to. Included by that program only.
+ * What tamper.c works with: the frames of small archives, and pieces of which a changed file is put together. Included by
+ * that program only.
  */
 #ifndef SWORN_TESTS_TAMPER_H
 #define SWORN_TESTS_TAMPER_H
@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #define FRAMES_MAX 64
-#define BLOCKS 6
-#define LARGE_BLOB ((1u << 20) + 1000) /* two chunks */
+#define SETS 3
+#define OTHERS 4
 
 struct piece {
 	enum frame_kind kind;
@@ -35,12 +35,23 @@ struct original {
 	uint8_t *bytes; /* owned */
 	size_t length;
 	struct piece pieces[FRAMES_MAX];
-	size_t count;
+	size_t count, seal; /* trailers are behind the seal */
+	size_t sealed_length;
+};
+
+/* Archives that changes are tried on: `a` is changed, pieces of `b`, of another tenant, are put into it. */
+struct set {
+	const char *name, *suffix; /* of the file names */
+	struct original a, b;
+	bool is_signed;
 };
 
 struct trial {
 	uint64_t random;
-	const struct original *a, *b;
+	const struct set *set;
+	const struct original *a, *b; /* of the set */
+	const struct original *others; /* OTHERS: of the same events as the signed ones, made by somebody else */
+	const struct trust *trust;
 	struct buffer file;   /* what is handed to the reader */
 	enum frame_kind kind; /* of the frame that was changed */
 };
@@ -150,92 +161,13 @@ static inline void split(struct original *original, const char *path)
 		original->pieces[original->count++] = (struct piece){ frame.kind, original->bytes + at,
 								      frame.length };
 	}
+	original->seal = original->count - 1;
+	while (original->pieces[original->seal].kind != FRAME_SEAL)
+		original->seal--;
+	const struct piece *seal = &original->pieces[original->seal];
+	original->sealed_length = (size_t)(seal->bytes - original->bytes) + seal->length;
 	buffer_release(&buffer);
 	close(fd);
-}
-
-static inline void write_event(struct writer *writer, struct event event)
-{
-	event.thread = 1;
-	if (writer_event(writer, &event) < 0)
-		abort();
-}
-
-/* A block that begins a unit which maps the blob, and some calls that wrote what the seed says. */
-static inline void write_block(struct writer *writer, uint64_t number, const struct mapping *mapping)
-{
-	uint8_t bytes[64];
-	struct registers registers = { .rip = number + 1 };
-	write_event(writer, (struct event){ .kind = EVENT_EXEC,
-					    .nr = 59,
-					    .registers = &registers,
-					    .mappings = mapping,
-					    .mappings_count = 1,
-					    .exec = { .unit = (uint32_t)number + 1, .process = 1 } });
-	for (size_t i = 0; i < 20; i++) {
-		struct payload payload = {
-			.arg = 1, .direction = 2, .address = 4096, .length = sizeof(bytes), .bytes = bytes
-		};
-		memset(bytes, (int)(number * 20 + i), sizeof(bytes));
-		write_event(writer, (struct event){ .kind = EVENT_CALL,
-						    .ip = number,
-						    .args = { 3, 4096, sizeof(bytes) },
-						    .result = sizeof(bytes),
-						    .payloads = &payload,
-						    .payloads_count = 1 });
-	}
-	if (writer_flush(writer) < 0)
-		abort();
-}
-
-static inline void make(struct original *original, const char *path, uint64_t seed)
-{
-	static uint8_t content[LARGE_BLOB];
-	static const char *const argv[] = { "/bin/true", "one", NULL };
-	const struct trace_info info = {
-		.table_version = 1, .seed = "7", .argv = argv, .directory = "/", .cpu = "a cpu"
-	};
-	const struct trace_summary summary = { .isolation = "ambient", .complete = true };
-	struct writer *writer;
-	char *made;
-	if (writer_open(path, -1, &info, &writer) < 0)
-		abort();
-	for (uint64_t i = 0; i < BLOCKS; i++) {
-		struct mapping mapping = {
-			.start = 4096, .end = 8192, .prot = 1, .flags = 2, .backing = BACKING_BLOB
-		};
-		size_t length = i == 1 ? LARGE_BLOB : 100 * (i % 3);
-		memset(content, (int)(seed + i), sizeof(content));
-		digest_of(content, length, mapping.digest);
-		mapping.length = length;
-		if (writer_blob(writer, mapping.digest, content, length) < 0)
-			abort();
-		write_block(writer, seed + i, &mapping);
-	}
-	struct event end = { .kind = EVENT_END, .end = { .units = BLOCKS, .threads = 1 } };
-	memset(end.end.state, (int)(seed + 1), sizeof(end.end.state));
-	write_event(writer, end);
-	if (writer_close(writer, &summary, &made) < 0)
-		abort();
-	split(original, made);
-	free(made);
-}
-
-static inline int check(const uint8_t *bytes, size_t length, struct trace_report *ret_report)
-{
-	struct reader *reader = NULL;
-	int fd = memfd_create("tampered", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length)
-		abort();
-	memset(ret_report, 0, sizeof(*ret_report));
-	int r = reader_open(fd, -1, &reader);
-	if (r < 0)
-		reader_reason(fd, ret_report->reason);
-	else
-		r = reader_check(reader, ret_report, NULL, NULL);
-	reader_close(reader);
-	close(fd);
-	return r;
 }
 
 #endif
