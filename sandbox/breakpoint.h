@@ -7,6 +7,7 @@
 #define SWORN_SANDBOX_BREAKPOINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,6 +19,23 @@
  * perf_event_open(2), sigtrap).
  */
 int breakpoint_open(pid_t tid, uint64_t address, uint64_t hits);
+/* Those of one run of a thread. */
+struct breakpoints {
+	int fd[BREAKPOINTS_MAX]; /* -1 = free */
+};
+#define BREAKPOINTS_NONE               \
+	{                              \
+		{                      \
+			-1, -1, -1, -1 \
+		}                      \
+	}
+
+/* breakpoint_open() into place `i`, instead of what is there. 0, SWORN_EGONE when the thread died, -errno. */
+int breakpoint_put(struct breakpoints *breakpoints, size_t i, pid_t tid, uint64_t address,
+		   uint64_t hits);
+void breakpoint_drop(struct breakpoints *breakpoints, size_t i);
+void breakpoints_drop(struct breakpoints *breakpoints);
+
 /* Is this the siginfo of such a stop? */
 bool breakpoint_is_hit(const void *siginfo);
 

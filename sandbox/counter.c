@@ -20,17 +20,6 @@
 #define SIGNAL_BIT(number) (1ULL << ((number)-1))
 #define QUEUE_LOOK 32 /* queued signals looked at in one go */
 
-/*
- * The skid of the interrupt in branches, over 28,000 trials on Zen 5: half under 164, 99% under 478 (2,600 on a busy
- * machine), the largest 51,700. An address is met rarely, so running far to it costs little; a count is
- * approached hit by hit.
- */
-#define MARGIN_ADDRESS 65536
-#define MARGIN_COUNT 16384
-#define RARE_BRANCHES 2000
-#define LOOK_NS 500000
-#define LOOKS 6
-
 int counter_event_open(pid_t tid, struct perf_event_attr *event)
 {
 	long fd = syscall(SYS_perf_event_open, event, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
@@ -104,8 +93,7 @@ int counter_open(pid_t tid, struct counter **ret)
 	counter->tid = tid;
 	counter->branches_fd = fd;
 	counter->clock_fd = -1;
-	counter->tuning = (struct cut_tuning){ .rare = RARE_BRANCHES, .look_ns = LOOK_NS, .looks = LOOKS };
-	counter_margin(counter, 0);
+	counter_tune(&counter->tuning);
 	*ret = counter;
 	return 0;
 }
@@ -123,8 +111,23 @@ void counter_close(struct counter *counter)
 
 void counter_margin(struct counter *counter, uint64_t branches)
 {
-	counter->tuning.margin_address = branches ? branches : MARGIN_ADDRESS;
-	counter->tuning.margin_count = branches ? branches : MARGIN_COUNT;
+	struct cut_tuning usual;
+
+	counter_tune(&usual);
+	counter->tuning.margin_address = branches ? branches : usual.margin_address;
+	counter->tuning.margin_count = branches ? branches : usual.margin_count;
+}
+
+uint64_t counter_slice(const struct counter *counter)
+{
+	return counter->tuning.slice;
+}
+
+int counter_quiet(struct counter *counter)
+{
+	int r = counter_limit(counter, 0);
+
+	return r < 0 ? r : counter_period(counter, 0);
 }
 
 static int ptrace_error(void)
@@ -398,6 +401,24 @@ int counter_settle(struct counter *counter, int *status)
 		r = counter_wait(counter, status) < 0 ? SWORN_EGONE : 1;
 	s = restore_mask(counter);
 	return r != 0 ? r : s;
+}
+
+/* Waits for the stop that a killed thread still makes. */
+static int take_exit(struct counter *counter, int *ret_status)
+{
+	int r = counter_wait(counter, ret_status);
+
+	return r < 0 ? r : 1;
+}
+
+int counter_finish(struct counter *counter, int r, int *status)
+{
+	int s;
+
+	if (r == SWORN_EGONE)
+		r = take_exit(counter, status);
+	s = counter_settle(counter, status);
+	return r < 0 || s == 0 ? r : s;
 }
 
 int cut_wait(pid_t tid, struct counter *counter, int *ret_status)

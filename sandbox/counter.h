@@ -8,13 +8,14 @@
 #include <linux/perf_event.h>
 #include "cut.h"
 
-/* What cut_choose() and cut_reach() weigh; counter_open() fills in the defaults. */
+/* What cut_choose() and cut_reach() weigh; counter_tune() fills in the defaults. */
 struct cut_tuning {
 	uint64_t margin_address; /* branches before a TURN_ADDRESS at which the interrupt is asked for */
 	uint64_t margin_count; /* the same for TURN_COUNT, where the rest is slow */
 	uint64_t rare;	       /* branches without a hit that make an address rare */
 	uint64_t look_ns;      /* CPU time before the next few addresses are tried */
 	unsigned int looks;    /* how often */
+	uint64_t slice;	       /* branches of a seeded slice, about */
 };
 
 struct counter {
@@ -37,6 +38,8 @@ enum halt {
 /* Fills in type and config of the event that counts retired conditional branches, user mode only.
  * SWORN_EHOST for a CPU that is not in the table. */
 int counter_event(struct perf_event_attr *ret);
+/* What suits that event. */
+void counter_tune(struct cut_tuning *ret);
 
 /* perf_event_open for one thread on any CPU, close-on-exec: the fd, or -errno. */
 int counter_event_open(pid_t tid, struct perf_event_attr *event);
@@ -55,5 +58,8 @@ int counter_unblock(struct counter *counter, uint64_t signals);
  * meanwhile (SIGKILL, or a signal that beat the call) replaces it and 1 is returned.
  */
 int counter_settle(struct counter *counter, int *status);
+/* Everything of ours leaves the thread; `r` is what a run came to, *status the stop it stands at. Gives `r`; 1 when the thread was
+ * killed, or another stop came meanwhile. */
+int counter_finish(struct counter *counter, int r, int *status);
 
 #endif

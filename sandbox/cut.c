@@ -23,38 +23,6 @@
 #define PATIENCE_MAX 1024
 #define STUCK_HITS_MAX 1000000 /* arrivals without a branch in between */
 
-/* Breakpoints of one run. */
-struct slots {
-	int fd[BREAKPOINTS_MAX]; /* -1 = free */
-};
-
-static void slot_close(struct slots *slots, size_t i)
-{
-	if (slots->fd[i] >= 0)
-		close(slots->fd[i]);
-	slots->fd[i] = -1;
-}
-
-static int slot_open(struct slots *slots, size_t i, pid_t tid, uint64_t address, uint64_t hits)
-{
-	int fd;
-
-	slot_close(slots, i);
-	fd = breakpoint_open(tid, address, hits);
-	if (fd == -ESRCH)
-		return SWORN_EGONE;
-	if (fd < 0)
-		return fd;
-	slots->fd[i] = fd;
-	return 0;
-}
-
-static void slots_close(struct slots *slots)
-{
-	for (size_t i = 0; i < BREAKPOINTS_MAX; i++)
-		slot_close(slots, i);
-}
-
 static bool registers_equal(const struct registers *a, const struct registers *b)
 {
 	struct registers x = *a, y = *b;
@@ -83,25 +51,6 @@ static int clean_registers(pid_t tid, struct registers *ret)
 	return r;
 }
 
-/* Waits for the stop that a killed thread still makes. */
-static int take_exit(struct counter *counter, int *ret_status)
-{
-	int r = counter_wait(counter, ret_status);
-
-	return r < 0 ? r : 1;
-}
-
-/* Everything of ours leaves the thread; `r` is what the run came to, *status the stop it stands at. */
-static int finish(struct counter *counter, int r, int *status)
-{
-	int s;
-
-	if (r == SWORN_EGONE)
-		r = take_exit(counter, status);
-	s = counter_settle(counter, status);
-	return r < 0 || s == 0 ? r : s;
-}
-
 struct candidate {
 	uint64_t address;
 	uint64_t since; /* count when it was armed or last hit */
@@ -116,7 +65,7 @@ struct hunt {
 	uint64_t count;
 	struct candidate candidates[CANDIDATES_MAX];
 	size_t candidates_count, next;
-	struct slots slots;
+	struct breakpoints slots;
 	size_t watched[BREAKPOINTS_MAX]; /* candidate of each slot */
 };
 
@@ -125,10 +74,11 @@ static int hunt_arm(struct hunt *hunt, size_t slot)
 {
 	int r;
 
-	slot_close(&hunt->slots, slot);
+	breakpoint_drop(&hunt->slots, slot);
 	if (hunt->next == hunt->candidates_count)
 		return 0;
-	r = slot_open(&hunt->slots, slot, hunt->counter->tid, hunt->candidates[hunt->next].address, 1);
+	r = breakpoint_put(&hunt->slots, slot, hunt->counter->tid,
+			   hunt->candidates[hunt->next].address, 1);
 	if (r < 0)
 		return r == SWORN_EGONE ? r : 0;
 	hunt->candidates[hunt->next].since = hunt->count;
@@ -219,14 +169,14 @@ static int hunt_second_best(struct hunt *hunt)
 	const struct candidate *best = NULL;
 	int r;
 
-	slots_close(&hunt->slots);
+	breakpoints_drop(&hunt->slots);
 	for (size_t i = 0; i < hunt->candidates_count; i++)
 		if (hunt->candidates[i].gap >= counter->tuning.rare / SECOND_BEST &&
 		    (!best || hunt->candidates[i].gap > best->gap))
 			best = &hunt->candidates[i];
 	if (!best || best->gap == 0)
 		return FOUND_NOTHING;
-	r = slot_open(&hunt->slots, 0, counter->tid, best->address, 1);
+	r = breakpoint_put(&hunt->slots, 0, counter->tid, best->address, 1);
 	if (r < 0)
 		return r == SWORN_EGONE ? r : FOUND_NOTHING;
 	r = counter_limit(counter, counter->tuning.look_ns);
@@ -250,13 +200,13 @@ static int hunt_leave_repeat(struct hunt *hunt)
 	uint64_t length;
 	int r;
 
-	slots_close(&hunt->slots);
+	breakpoints_drop(&hunt->slots);
 	r = counter_limit(counter, 0);
 	while (r == 0) {
 		r = register_get(counter->tid, &registers);
 		if (r < 0 || landmark_repeat(hunt->mem_fd, registers.rip, &length) == REPEAT_NONE)
 			break;
-		r = slot_open(&hunt->slots, 0, counter->tid, registers.rip + length, 1);
+		r = breakpoint_put(&hunt->slots, 0, counter->tid, registers.rip + length, 1);
 		/* Without a breakpoint the point inside will do: it is only slower to reach. */
 		if (r < 0)
 			return r == SWORN_EGONE ? r : 0;
@@ -268,7 +218,7 @@ static int hunt_leave_repeat(struct hunt *hunt)
 		if (r == HALT_BREAKPOINT)
 			r = 0;
 	}
-	slots_close(&hunt->slots);
+	breakpoints_drop(&hunt->slots);
 	return r;
 }
 
@@ -305,16 +255,16 @@ int cut_choose(pid_t tid, int mem_fd, struct counter *counter, struct position *
 	struct hunt hunt = { .counter = counter,
 			     .mem_fd = mem_fd,
 			     .status = CUT_SIGNAL << 8 | 0x7f, /* where cut_wait() left it */
-			     .slots = { { -1, -1, -1, -1 } } };
+			     .slots = BREAKPOINTS_NONE };
 	struct position position;
 	int r = hunt_run(&hunt, &position);
 
-	slots_close(&hunt.slots);
+	breakpoints_drop(&hunt.slots);
 	if (r == 0)
 		r = counter_read(counter, &position.count);
 	if (r == 0)
 		r = clean_registers(tid, &position.registers);
-	r = finish(counter, r, &hunt.status);
+	r = counter_finish(counter, r, &hunt.status);
 	if (r == 0)
 		*ret = position;
 	else if (r > 0)
@@ -329,8 +279,8 @@ struct reach {
 	int status;	      /* of the stop the thread stands at */
 	uint64_t count, left; /* now, and branches to go */
 	struct registers registers;
-	struct slots slots; /* 0 is the position's address, others the exits of its loop */
-	uint64_t rounds;    /* hits that slot 0 waits for, 0 = it must be opened */
+	struct breakpoints slots; /* 0 is the position's address, others the exits of its loop */
+	uint64_t rounds;	  /* hits that slot 0 waits for, 0 = it must be opened */
 	unsigned int hits, patience, stuck;
 };
 
@@ -360,11 +310,12 @@ static int reach_look(struct reach *reach)
 static int reach_watch(struct reach *reach, uint64_t rounds)
 {
 	for (size_t i = 1; i < BREAKPOINTS_MAX; i++)
-		slot_close(&reach->slots, i);
+		breakpoint_drop(&reach->slots, i);
 	if (rounds == 1 && reach->rounds == 1)
 		return 0;
 	reach->rounds = rounds;
-	return slot_open(&reach->slots, 0, reach->counter->tid, reach->position->registers.rip, rounds);
+	return breakpoint_put(&reach->slots, 0, reach->counter->tid, reach->position->registers.rip,
+			      rounds);
 }
 
 /*
@@ -387,7 +338,7 @@ static int reach_hop(struct reach *reach)
 	rounds = (reach->left - 1) / loop.branches;
 	r = reach_watch(reach, rounds > 1 ? rounds : 1);
 	for (size_t i = 0; i < loop.exits_count && rounds > 1 && r == 0; i++)
-		r = slot_open(&reach->slots, i + 1, tid, loop.exits[i], 1);
+		r = breakpoint_put(&reach->slots, i + 1, tid, loop.exits[i], 1);
 	if (r == -ENOSPC) {
 		reach->patience = UINT32_MAX;
 		r = reach_watch(reach, 1);
@@ -428,7 +379,7 @@ static int run_repeat(struct reach *reach, uint64_t length)
 
 	registers.rcx -= target->rcx;
 	reach->rounds = 0;
-	r = slot_open(&reach->slots, 0, counter->tid, registers.rip + length, 1);
+	r = breakpoint_put(&reach->slots, 0, counter->tid, registers.rip + length, 1);
 	if (r == 0)
 		r = register_set(counter->tid, &registers);
 	if (r < 0)
@@ -539,7 +490,7 @@ int cut_reach(pid_t tid, int mem_fd, struct counter *counter, const struct posit
 	struct reach reach = { .counter = counter,
 			       .mem_fd = mem_fd,
 			       .position = position,
-			       .slots = { { -1, -1, -1, -1 } },
+			       .slots = BREAKPOINTS_NONE,
 			       .patience = PATIENCE };
 	int r;
 
@@ -551,12 +502,12 @@ int cut_reach(pid_t tid, int mem_fd, struct counter *counter, const struct posit
 		return 0;
 	if (r == 0)
 		r = reach_run(&reach);
-	slots_close(&reach.slots);
+	breakpoints_drop(&reach.slots);
 	if (r == REACH_THERE)
 		r = clean_registers(tid, &reach.registers);
 	else if (r == REACH_STOP)
 		r = 1;
-	r = finish(counter, r, &reach.status);
+	r = counter_finish(counter, r, &reach.status);
 	if (r == 1)
 		*ret_status = reach.status;
 	if (r == SWORN_EDIVERGED)

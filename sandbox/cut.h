@@ -17,6 +17,7 @@
 #include "../traces/event.h"
 
 struct counter;
+struct thread;
 
 /* True when this host counts exactly (known CPU, perf_event_open allowed, a self test agreed) and
  * SWORN_WITHOUT does not name pmu. Probed once per process. */
@@ -43,6 +44,10 @@ int counter_read(struct counter *counter, uint64_t *ret_count);
 /* With a counter that is on: also a CUT_SIGNAL every `nanoseconds` of the thread's own CPU time, for
  * code that retires no branches; 0 = no more. counter_stop() ends it too. */
 int counter_limit(struct counter *counter, uint64_t nanoseconds);
+/* No interrupt from here on, the count goes on; counter_stop() and the like as ever. */
+int counter_quiet(struct counter *counter);
+/* Branches after which a turn that follows from a seed is to end: about 10 ms of computation. */
+uint64_t counter_slice(const struct counter *counter);
 /* How many branches before a position cut_reach() asks for the interrupt. Larger costs time, smaller
  * risks -EOVERFLOW. 0 = the defaults. */
 void counter_margin(struct counter *counter, uint64_t branches);
@@ -77,6 +82,22 @@ struct position {
  * the last event). The counter is off in both cases. Resume with signal 0.
  */
 int cut_choose(pid_t tid, int mem_fd, struct counter *counter, struct position *ret, int *ret_status);
+
+/*
+ * Record: a turn that ends at an exact count, whenever the interrupt comes. cut_start() is counter_start() with the interrupt asked for
+ * so long before `count` branches that cut_exactly() can still get there; cut_resume() goes on with it after counter_stop().
+ */
+int cut_start(struct counter *counter, uint64_t count);
+int cut_resume(struct counter *counter, uint64_t count);
+
+/*
+ * Record: the thread stands where cut_wait() gave 1 after one of these. Runs it on to the instruction right behind the branch
+ * that makes it `count` since the last event, in steps, but for rounds of small loops. 0 with *ret (TURN_COUNT) and the registers
+ * read; 1 when another stop came first (*ret_status); 2 when the interrupt came so late that the thread is there already, or
+ * past it: it stands where it stood, the counter on, as for cut_choose(). In the other cases the counter is off. A
+ * SIGTRAP that the guest ignores would lose that by a step: not for such a thread.
+ */
+int cut_exactly(struct thread *thread, uint64_t count, struct position *ret, int *ret_status);
 
 /*
  * Replay: the thread stands right after its last event. Runs it to the position: count, rip and all

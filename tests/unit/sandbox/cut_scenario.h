@@ -24,6 +24,7 @@
 
 #include "../../../sandbox/counter.h"
 #include "../../../sandbox/cut.h"
+#include "../../../sandbox/guest.h"
 #include "../../../sandbox/landmark.h"
 #include "../../../sandbox/register.h"
 #include "../../../traces/error.h"
@@ -298,6 +299,7 @@ struct scenario {
 	uint64_t period_min, period_max; /* of a turn, in branches */
 	struct cut_tuning tuning;	 /* all 0 = as the counter comes */
 	unsigned int seed;
+	bool exact; /* turns end where `seed` says, not where the interrupt comes */
 	struct cut cuts[CUTS_MAX];
 	size_t cuts_count;
 	uint64_t result; /* what the program computed */
@@ -323,6 +325,47 @@ static void guest_tune(struct guest *guest, const struct cut_tuning *tuning)
 		return false;                 \
 	} while (0)
 
+/* The thread stands where its interrupt came: to the exact count. As cut_exactly(). */
+static int guest_cut_exactly(struct guest *guest, uint64_t count, struct position *ret, int *ret_status)
+{
+	struct guests guests = { 0 };
+	struct thread *thread = guest_first(&guests, guest->tid, (uint32_t)guest->tid);
+	int r;
+
+	if (!thread)
+		return -ENOMEM;
+	thread->counter = guest->counter;
+	r = cut_exactly(thread, count, ret, ret_status);
+	thread->counter = NULL;
+	guest_exit(&guests, thread);
+	guests_release(&guests);
+	return r;
+}
+
+/* Ends a turn of `length` branches. 0 with the cut's position, 1 when another stop came (*ret_status). */
+static int scenario_cut(struct scenario *s, struct guest *guest, uint64_t length, int *ret_status)
+{
+	struct position *position = &s->cuts[s->cuts_count].position;
+	uint64_t bytes;
+	int r;
+
+	if (s->exact)
+		return guest_cut_exactly(guest, length, position, ret_status);
+	if (draw(&s->seed) % 4 == 0) {
+		/* A cut without a choice, as for a signal in the middle of a turn. */
+		position->kind = TURN_COUNT;
+		r = counter_stop(guest->counter);
+		if (r == 0)
+			r = counter_read(guest->counter, &position->count);
+		return r == 0 ? register_get(guest->tid, &position->registers) : r;
+	}
+	r = cut_choose(guest->tid, guest->mem_fd, guest->counter, position, ret_status);
+	if (r == 0 && landmark_repeat(guest->mem_fd, position->registers.rip, &bytes) != REPEAT_NONE)
+		return -EINVAL;
+	s->addresses += r == 0 && position->kind == TURN_ADDRESS;
+	return r;
+}
+
 static bool scenario_record(struct scenario *s)
 {
 	struct registers registers;
@@ -334,11 +377,10 @@ static bool scenario_record(struct scenario *s)
 	guest_tune(&guest, &s->tuning);
 	s->cuts_count = 0;
 	for (;;) {
-		struct cut *cut = &s->cuts[s->cuts_count];
-		uint64_t length;
+		uint64_t length = s->period_min + draw(&s->seed) % (s->period_max - s->period_min);
 
-		if (counter_start(guest.counter,
-				  s->period_min + draw(&s->seed) % (s->period_max - s->period_min)) < 0)
+		r = s->exact ? cut_start(guest.counter, length) : counter_start(guest.counter, length);
+		if (r < 0)
 			FAIL("%s: counter does not start\n", s->name);
 		guest_resume(&guest);
 		r = cut_wait(guest.tid, guest.counter, &status);
@@ -346,25 +388,12 @@ static bool scenario_record(struct scenario *s)
 			break;
 		if (r < 0)
 			FAIL("%s: wait gives %d\n", s->name, r);
-		if (draw(&s->seed) % 4 == 0) {
-			/* A cut without a choice, as for a signal in the middle of a turn. */
-			if (counter_stop(guest.counter) < 0 ||
-			    counter_read(guest.counter, &cut->position.count) < 0 ||
-			    register_get(guest.tid, &cut->position.registers) < 0)
-				FAIL("%s: no position\n", s->name);
-			cut->position.kind = TURN_COUNT;
-		} else {
-			r = cut_choose(guest.tid, guest.mem_fd, guest.counter, &cut->position, &status);
-			if (r == 1)
-				break;
-			if (r < 0)
-				FAIL("%s: choose gives %d\n", s->name, r);
-			if (landmark_repeat(guest.mem_fd, cut->position.registers.rip, &length) !=
-			    REPEAT_NONE)
-				FAIL("%s: chosen inside rep\n", s->name);
-			s->addresses += cut->position.kind == TURN_ADDRESS;
-		}
-		guest_memory_get(&guest, &cut->memory);
+		r = scenario_cut(s, &guest, length, &status);
+		if (r == 1)
+			break;
+		if (r != 0)
+			FAIL("%s: cut %zu gives %d\n", s->name, s->cuts_count, r);
+		guest_memory_get(&guest, &s->cuts[s->cuts_count].memory);
 		if (++s->cuts_count == CUTS_MAX) {
 			guest_resume(&guest);
 			waitpid(guest.tid, &status, __WALL);
@@ -451,7 +480,7 @@ static bool scenario_replay(struct scenario *s)
 	return true;
 }
 
-static bool scenario_run(struct scenario *s)
+static inline bool scenario_run(struct scenario *s)
 {
 	return scenario_record(s) && scenario_replay(s);
 }

@@ -4,7 +4,6 @@
  * with new seeds.
  */
 #include <linux/filter.h>
-#include <linux/hw_breakpoint.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,26 +11,9 @@
 #include <sys/syscall.h>
 
 #include "cut_scenario.h"
+#include "watched_counter.h"
 
 #include <cmocka.h>
-
-/* In place of sandbox/counter_event.c. */
-int counter_event(struct perf_event_attr *ret)
-{
-	ret->type = PERF_TYPE_BREAKPOINT;
-	ret->bp_type = HW_BREAKPOINT_W;
-	ret->bp_addr = (uint64_t)(uintptr_t)&ticks;
-	ret->bp_len = HW_BREAKPOINT_LEN_8;
-	ret->exclude_kernel = 1;
-	ret->exclude_hv = 1;
-	ret->pinned = 1;
-	return 0;
-}
-
-/* One watchpoint hit costs more than a thousand branches: everything is that much smaller. */
-static const struct cut_tuning small = {
-	.margin_address = 200, .margin_count = 100, .rare = 60, .look_ns = 300000, .looks = 3
-};
 
 static const struct scenario scenarios[] = {
 	{ .run = tight, .name = "tight", .rounds = 3000, .period_min = 50, .period_max = 600 },
