@@ -384,6 +384,7 @@ static void tell_place(struct recording *recording)
 	if (!view)
 		return;
 	view->workdir = workdir ? workdir : recording->directory;
+	view->moved = workdir != NULL;
 }
 
 static int prepare(struct recording *recording)

@@ -2,7 +2,6 @@
 #include "view.h"
 
 #include <errno.h>
-#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,47 +116,28 @@ static int answer_groups(struct recorder *rec, struct thread *thread, bool *ret_
 	return *ret_answered ? record_answer(rec, thread, 0) : 0;
 }
 
-/* What the descriptor in that argument is, 0 when it is none: what is wrong with a call the kernel says itself. */
-static mode_t mode_of(struct thread *thread, unsigned int argument)
-{
-	return fd_lookup(thread->process->fds, thread->tid, (int)thread->call.args[argument]).mode;
-}
-
 /*
- * Whether the kernel copies between two files, or lets them share blocks, is up to their file systems, so to where the
- * directory lies. Here it never does, with the errors of two file systems that know nothing of each other; programs copy
- * themselves then, and what they copy is in the trace. Not so for sockets: servers take an error of sendfile(2) for one of
- * the connection.
+ * Whether two files are in one file system, so that the kernel copies between them, is up to where the directory lies: one
+ * that is shown under another name is never in the same as anything. Programs copy themselves then, so what they copy is in
+ * the trace.
  */
-static bool is_kernel_copy(struct thread *thread, int *ret_error)
+static bool is_kernel_copy(const struct recorder *rec, struct thread *thread, int *ret_error)
 {
-	const struct call *call = &thread->call;
-	mode_t from, to;
+	struct process *process = thread->process;
 
-	switch (call->nr) {
-	case SYS_copy_file_range:
-		from = mode_of(thread, 0);
-		to = mode_of(thread, 2);
-		*ret_error = -EXDEV;
-		return S_ISREG(from) && S_ISREG(to);
-	case SYS_sendfile:
-		from = mode_of(thread, 1);
-		to = mode_of(thread, 0);
-		*ret_error = -EINVAL;
-		return from && to && !S_ISSOCK(to);
-	case SYS_ioctl:
-		*ret_error = -EOPNOTSUPP;
-		return (call->args[1] == FICLONE || call->args[1] == FICLONERANGE) &&
-		       S_ISREG(mode_of(thread, 0));
-	default: return false;
-	}
+	if (!rec->view->moved)
+		return false;
+	*ret_error = thread->call.nr == SYS_copy_file_range ? -EXDEV : -EINVAL;
+	if (thread->call.nr != SYS_sendfile)
+		return thread->call.nr == SYS_copy_file_range;
+	return S_ISREG(fd_lookup(process->fds, thread->tid, (int)thread->call.args[0]).mode);
 }
 
 int view_entry(struct recorder *rec, struct thread *thread, bool *ret_answered)
 {
 	int error;
 
-	*ret_answered = is_kernel_copy(thread, &error);
+	*ret_answered = is_kernel_copy(rec, thread, &error);
 	if (*ret_answered)
 		return record_answer(rec, thread, error);
 	view_time_entry(rec, thread);

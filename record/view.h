@@ -75,6 +75,7 @@ struct view {
 	size_t outside_count;
 	struct stat inherited[3]; /* the files behind the command's first descriptors */
 	const char *workdir;	  /* where the command starts, as it sees that; borrowed */
+	bool moved;		  /* and sees under another name than it has */
 	uint8_t boot_id[16];
 	bool booted;	       /* boot_id is known */
 	bool groups_set;       /* a guest chose its supplementary groups */

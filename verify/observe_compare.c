@@ -136,8 +136,8 @@ static void compare_content(struct comparing *c, const struct seen *const pair[2
 	}
 	if (pair[0]->content.blind || pair[1]->content.blind)
 		not_known(c, name,
-			  "bytes that the kernel copied, or too many of them, are not compared; in a seeded recording "
-			  "programs copy between files themselves");
+			  "bytes that the kernel copied, or too many of them, are not compared; recorded with "
+			  "--workdir-as, programs copy between files themselves");
 	if (pair[0]->mapped || pair[1]->mapped)
 		not_known(c, name, "it was mapped to be written, and no event shows what was");
 }
