@@ -21,7 +21,8 @@ static void answer(int device, uint64_t unique, int error, const void *body, siz
 	memcpy(reply, &head, sizeof(head));
 	if (length > 0)
 		memcpy(reply + sizeof(head), body, length);
-	expect(write(device, reply, head.len) == (ssize_t)head.len);
+	/* Nobody waits for the answer to RELEASE: the file system may be unmounted meanwhile. */
+	expect(write(device, reply, head.len) == (ssize_t)head.len || errno == ENOENT);
 }
 
 static struct fuse_attr attributes(uint64_t node)
