@@ -35,10 +35,11 @@ static int end_thread(struct thread *thread, int signal)
 	return stop_set_registers(thread);
 }
 
+/* SIGKILL takes the thread out of its stop by itself: resumed, it might be past the stop of its exit unseen. */
 static int kill_process(struct thread *thread)
 {
-	thread->record->in_call = true;
-	schedule_resume(thread, PTRACE_CONT, 0);
+	thread->record->in_call = thread->record->blocks = true;
+	thread->run = RUN_KERNEL;
 	return syscall(SYS_tkill, thread->tid, SIGKILL) < 0 ? SWORN_EGONE : 0;
 }
 

@@ -45,7 +45,7 @@ alike()
 	replay_check "$name" "$TRACES/$name.5.sworn" && pass
 }
 
-for guest in fork_tree sigchld wait_status job_control mutex_cond spin_flag timers vsyscall; do
+for guest in fork_tree sigchld wait_status job_control mutex_cond spin_flag timers vsyscall seccomp_strict; do
 	alike "$guest" "$GUESTS/$guest"
 done
 for shell in bash dash; do
