@@ -234,6 +234,9 @@ static int change(struct recorder *rec, struct thread *thread, int64_t *result)
 	case SYS_fstat:
 	case SYS_newfstatat:
 	case SYS_statx: return view_file_status(rec, thread);
+	case SYS_shmctl:
+	case SYS_msgctl:
+	case SYS_semctl: return view_ipc_status(rec, thread);
 	case SYS_readlink:
 	case SYS_readlinkat: return view_link_return(rec, thread, result);
 	case SYS_statfs:

@@ -122,6 +122,8 @@ uint64_t view_device_number(struct view *view, uint64_t device);
 enum view_system view_system_of(struct view *view, const struct thread *thread, uint64_t device);
 /* A call of the stat family was successful. 0 or negative. */
 int view_file_status(struct recorder *rec, struct thread *thread);
+/* A call of shmctl, msgctl or semctl was successful. 0 or negative. */
+int view_ipc_status(struct recorder *rec, struct thread *thread);
 /* When something happens to a file now; the clock moves on with it. */
 struct timespec view_stamp(struct recorder *rec);
 

@@ -54,7 +54,7 @@ trap '[ ${#busy[@]} -eq 0 ] || kill "${busy[@]}"' EXIT
 
 for guest in race mutex_cond many_threads thread_exit fork_in_flight robust futex futex_pi eventfd timerfd timerfd_closed timers clocks \
 	spin_flag spin_settles fork_tree vfork_exec exec_threads wait_status job_control sig_storm sig_sleepers group_death \
-	sigchld signalfd epoll pipes unix_sockets semaphores locks clock_loop measured_work order; do
+	sigchld signalfd epoll pipes unix_sockets semaphores locks clock_loop measured_work order sysv_ipc sysv_control stat_any; do
 	[ -x "$GUESTS/$guest" ] || continue
 	alike "$guest" 1 "$GUESTS/$guest"
 done
