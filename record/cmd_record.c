@@ -110,7 +110,7 @@ static uint64_t own_affinity(void)
 struct recording {
 	struct record_options options;
 	struct recorder recorder;
-	struct random random, order, pace;
+	struct random random, order, slices, pace;
 	struct domain_report domain;
 	char seed[SEED_BYTES_MAX], directory[PATH_BYTES_MAX], cpu[96];
 	struct utsname host;
@@ -392,6 +392,8 @@ static int prepare(struct recording *recording)
 	struct recorder *rec = &recording->recorder;
 	struct sigaction too_large;
 	struct rlimit files;
+	const char *order;
+	bool pmu = strcmp(recording->options.preempt, "pmu") == 0;
 	int r, lock, cpu;
 
 	recording->store_fd = -1;
@@ -404,9 +406,12 @@ static int prepare(struct recording *recording)
 	rec->virtual_clock = recording->options.clock_virtual;
 	rec->seeded = recording->options.schedule_seeded;
 	rec->chaos = recording->options.chaos;
-	random_init(&recording->order,
-		    recording->options.order ? recording->options.order : recording->seed, "schedule");
+	order = recording->options.order ? recording->options.order : recording->seed;
+	random_init(&recording->order, order, "schedule");
 	rec->order = &recording->order;
+	/* Of its own, so that turns are the same with a counter and without until a slice ends one. */
+	random_init(&recording->slices, order, "slice");
+	rec->slices = &recording->slices;
 	random_init(&recording->pace, recording->seed, "clock");
 	rec->pace = &recording->pace;
 	outside_init(rec);
@@ -447,9 +452,9 @@ static int prepare(struct recording *recording)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	rec->use_counter = !rec->seeded && strcmp(recording->options.preempt, "calls") != 0 &&
+	rec->use_counter = (pmu || (!rec->seeded && strcmp(recording->options.preempt, "calls") != 0)) &&
 			   counter_usable();
-	if (r == 0 && !rec->use_counter && strcmp(recording->options.preempt, "pmu") == 0) {
+	if (r == 0 && !rec->use_counter && pmu) {
 		recording->stage = STAGE_COUNTER;
 		return SWORN_EHOST;
 	}

@@ -34,7 +34,9 @@ static const char help[] =
 	"  --cpu host|x86-64-v2|x86-64-v3|x86-64-v4  the processor that programs see (default: the host's when\n"
 	"                            observed; x86-64-v3 when seeded, or what the host has of it); programs that\n"
 	"                            translate machine code, as valgrind and qemu-user do, need host\n"
-	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto)\n"
+	"  --preempt auto|calls|pmu  how a thread that computes on is stopped for others (default auto); with --schedule\n"
+	"                            seeded, pmu ends turns also after exact counts of branches, which needs a\n"
+	"                            hardware counter here and in replay\n"
 	"  --workdir-as DIR          show the working directory as DIR (/work), and set HOME, PWD and USER to match,\n"
 	"                            LANG to C.UTF-8, TZ to UTC\n"
 	"  --env NAME[=VALUE]        give COMMAND this variable, and no others than those so named (repeatable)\n"
@@ -137,7 +139,8 @@ int options_problem(const char *problem, const char *detail)
 
 /*
  * Seeded, unless something is asked for that only an observed recording makes sense of: what comes over the network and by the
- * host's clock comes at its own time, and the counter ends turns at points that no seed chose.
+ * host's clock comes at its own time, and so do the interrupts of a counter, which only those who ask for both have run on to a count
+ * that the seed chose.
  */
 static int choose_defaults(struct record_options *options)
 {
@@ -153,8 +156,6 @@ static int choose_defaults(struct record_options *options)
 		return options_problem("--chaos needs --schedule seeded", "");
 	if (options->order && !options->schedule_seeded)
 		return options_problem("--order needs --schedule seeded", "");
-	if (pmu && options->schedule_seeded)
-		return options_problem("--preempt pmu needs --schedule observed", "");
 	options->clock_virtual = options->clock ? !real : options->schedule_seeded;
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]) && options->schedule_seeded &&
 			   !options->cpu_name && !options->cpu;

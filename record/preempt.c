@@ -44,13 +44,19 @@ static bool needs_counter(const struct recorder *rec, const struct thread *threa
 	return false;
 }
 
+/* A count is one since the last event: of a thread that has run since then without a counter there is none. */
+static bool can_count(const struct record_thread *own)
+{
+	return own->counting || !own->no_event;
+}
+
 int preempt_start(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
-	bool needed = needs_counter(rec, thread);
+	bool needed = rec->seeded ? slice_is_needed(rec, thread) : needs_counter(rec, thread);
 	int r;
 
-	if (!needed) {
+	if (!needed || !can_count(own)) {
 		if (own->counting)
 			counter_stop(thread->counter);
 		own->counting = false;
@@ -59,10 +65,13 @@ int preempt_start(struct recorder *rec, struct thread *thread)
 	if (!thread->counter) {
 		r = counter_open(thread->tid, &thread->counter);
 		if (r < 0) {
-			rec->use_counter = false;
-			return 0;
+			/* Seeded turns would end elsewhere without it. */
+			rec->use_counter = rec->seeded;
+			return rec->seeded ? r : 0;
 		}
 	}
+	if (rec->seeded)
+		return slice_start(rec, thread);
 	if (own->counting && own->no_event)
 		return counter_resume(thread->counter);
 	own->counting = true;
@@ -72,9 +81,11 @@ int preempt_start(struct recorder *rec, struct thread *thread)
 int preempt_wait(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
-	int status, r = cut_wait(thread->tid, thread->counter, &status);
+	int status, r;
 
-	(void)rec;
+	if (rec->seeded)
+		return slice_wait(rec, thread);
+	r = cut_wait(thread->tid, thread->counter, &status);
 	if (r < 0)
 		return r;
 	thread->run = RUN_STOPPED;

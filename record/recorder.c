@@ -32,6 +32,9 @@ void record_thread_forget(struct thread *thread)
 	if (own->wchan_fd >= 0)
 		close(own->wchan_fd);
 	own->stat_fd = own->wchan_fd = -1;
+	counter_close(thread->counter);
+	thread->counter = NULL;
+	own->counting = false;
 }
 
 void record_thread_release(struct thread *thread)

@@ -97,6 +97,9 @@ struct record_thread {
 	uint64_t resumed_ns;	   /* when that was, monotonic */
 	uint64_t next_look_ns;	   /* when to look again whether it spins */
 	uint64_t computed_ns; /* its processor time when it was first found computing since, 0 = it was not */
+	uint64_t slice_branches;	/* of its slice, counted from its last event */
+	uint64_t slice_ns;		/* and what the virtual clock moves by at its end */
+	uint64_t slice_seen;		/* branches of it when its time was looked at last */
 	uint64_t lowest_ip, highest_ip; /* where it was found computing since */
 	int stat_fd;			/* /proc/TID/stat, -1 until first used */
 	int wchan_fd;			/* the same for /proc/TID/wchan */
@@ -198,7 +201,8 @@ struct recorder {
 	unsigned int cpu_looks;	  /* seeded: of them at CPU time */
 	struct random *pace;  /* seeded: the stream that the virtual clock's steps are drawn from */
 	struct random *order; /* seeded: the stream that turns are drawn from */
-	bool chaos;	      /* seeded: turns that a fair order would rarely give */
+	struct random *slices;	  /* seeded: the stream that slices are drawn from */
+	bool chaos;		  /* seeded: turns that a fair order would rarely give */
 	unsigned int turn_events; /* seeded: a turn has at most as many, 0 = not drawn yet */
 	unsigned int turn_left;	  /* seeded: events that the turn has */
 	uint64_t turn_over;	  /* seeded: ends at this event */
@@ -265,6 +269,14 @@ int preempt_wait(struct recorder *rec, struct thread *thread);
 int preempt_look(struct recorder *rec, struct thread *thread);
 /* The same for a thread that stands stopped inside computation, at a stop that is no event. */
 int preempt_here(struct recorder *rec, struct thread *thread);
+
+/* slice.c: seeded turns that end at exact counts */
+/* Whether the thread, about to run its own code, may have to end its turn there. */
+bool slice_is_needed(const struct recorder *rec, const struct thread *thread);
+/* Its counter, which is open, begins a slice, or goes on with the one that a stop without an event interrupted. */
+int slice_start(struct recorder *rec, struct thread *thread);
+/* Waits for it: for a stop, or to where the slice ends, and the turn with it. */
+int slice_wait(struct recorder *rec, struct thread *thread);
 
 /* recorder.c */
 int recorder_take(struct recorder *rec, struct thread *thread, int status);

@@ -20,8 +20,8 @@ struct cause {
 /* What ended a command that ran. The last row is for everything else. */
 static const struct cause causes[] = {
 	{ SWORN_ENEEDSPMU, "needs_pmu",
-	  "a thread waits for another by computing; record it with --schedule observed on a host with hardware counters "
-	  "that this user may use (sysctl kernel.perf_event_paranoid=2)" },
+	  "a thread waits for another by computing; record it on a host with hardware counters that this user may use "
+	  "(sysctl kernel.perf_event_paranoid=2), with --schedule seeded --preempt pmu or with --schedule observed" },
 	{ -ENOSPC, "disk_full", "free space there, or name another place with -o or --store" },
 	{ -EDQUOT, "disk_full", "free some of your quota, or name another place with -o or --store" },
 	{ -EFBIG, "disk_full",

@@ -253,6 +253,16 @@ int seeded_end_spin(struct recorder *rec, const struct thread *thread)
 	return timers_expire(rec);
 }
 
+int seeded_end_slice(struct recorder *rec, uint64_t ns)
+{
+	uint64_t deadline = timers_next(rec);
+
+	if (deadline > rec->clock_ns && deadline - rec->clock_ns < ns)
+		ns = deadline - rec->clock_ns;
+	rec->clock_ns += ns;
+	return deadline <= rec->clock_ns ? timers_expire(rec) : 0;
+}
+
 int seeded_idle(struct recorder *rec)
 {
 	uint64_t deadline = timers_next(rec), events = writer_events(rec->writer);

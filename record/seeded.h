@@ -25,4 +25,7 @@ int seeded_idle(struct recorder *rec);
 /* The thread computes on until somebody else acts. When nobody is ready to, the virtual clock goes to the next deadline. 0 or negative. */
 int seeded_end_spin(struct recorder *rec, const struct thread *thread);
 
+/* A thread has computed for a full slice, of `ns` on the virtual clock: that goes on as far, to the next deadline at most. 0 or negative. */
+int seeded_end_slice(struct recorder *rec, uint64_t ns);
+
 #endif

@@ -1,0 +1,106 @@
+#!/bin/bash
+# Seeded turns that end at exact counts of branches (--schedule seeded --preempt pmu). Few hosts of tests have a counter, so this is sworn with a
+# watchpoint for one, and the guests count their rounds where that sees it: tests/counted. The interrupt comes at different distances
+# from the end of a slice, as it does on hardware, and the events are the same all the same.
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+SWORN=${BUILD:-$(dirname "$GUESTS")}/tools/sworn_watched
+
+# recorded NAME MARGIN SEED OPTION... -- GUEST: a trace and its events
+recorded()
+{
+	local name=$1 margin=$2 seed=$3 status=0
+
+	shift 3
+	fresh true
+	rm -f "$TRACES/$name.sworn"
+	(cd "$RUN" && WATCHED_MARGIN=$margin WATCHED_SLICE=200 sworn record --schedule seeded --preempt pmu --seed "$seed" --env PATH=/usr/bin:/bin \
+		-o "$TRACES/$name.sworn" "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" < /dev/null) || status=$?
+	[ "$status" -eq 0 ] || {
+		fail "$name" "recording ends with $status: $(tail -n 1 "$LOG/$name.err")"
+		return 1
+	}
+	sworn verify --list "$TRACES/$name.sworn" > "$LOG/$name.events" 2> "$LOG/$name.verify"
+	[ -s "$LOG/$name.events" ] || {
+		fail "$name" "its events cannot be listed: $(cat "$LOG/$name.verify")"
+		return 1
+	}
+}
+
+# cuts NAME: how many of its turns end at counts
+cuts()
+{
+	grep -c '^[0-9]* turn .* count=' "$LOG/$1.events"
+}
+
+# exact NAME CUTS OPTION... -- GUEST: with one seed the same events wherever the interrupt comes, at least CUTS turns that end at counts, and a
+# replay that gets there, too
+exact()
+{
+	local name=$1 least=$2 margin
+
+	shift 2
+	for margin in 40 3 1; do
+		recorded "$name.$margin" "$margin" 1 "$@" || return
+		cmp -s "$LOG/$name.40.events" "$LOG/$name.$margin.events" || {
+			fail "$name" "with an interrupt $margin before the end it has other events; first:"
+			diff "$LOG/$name.40.events" "$LOG/$name.$margin.events" | head -n 4 | cut -c1-300
+			return
+		}
+	done
+	[ "$(cuts "$name.40")" -ge "$least" ] || {
+		fail "$name" "$(cuts "$name.40") of its turns end at counts, not $least or more"
+		return
+	}
+	grep -q '^  requires     pmu' "$LOG/$name.40.verify" && grep -q '^  assumptions  none' "$LOG/$name.40.verify" || {
+		fail "$name" "it should require a counter and assume nothing:" "$(grep -E 'requires|assumptions' "$LOG/$name.40.verify")"
+		return
+	}
+	for margin in 40 3; do
+		WATCHED_MARGIN=17 replay_check "$name.$margin" "$TRACES/$name.$margin.sworn" || return
+	done
+	pass
+}
+
+exact counts 4 -- "$GUESTS/spin_counts"
+exact chaos 4 --chaos -- "$GUESTS/spin_counts"
+exact alarm 4 -- "$GUESTS/alarm_counts"
+
+# Another seed: other turns, of other lengths.
+if recorded other 40 2 -- "$GUESTS/spin_counts"; then
+	lengths()
+	{
+		grep -o '^[0-9]* turn .* count=[0-9]*' "$LOG/$1.events" | sed 's/.*count=//'
+	}
+	if cmp -s <(lengths counts.40) <(lengths other); then
+		fail other "the turns of another seed are as long"
+	else
+		replay_check other "$TRACES/other.sworn" && pass
+	fi
+fi
+
+# An interrupt that comes when its slice is over leaves a turn that no seed chose, and the trace says so.
+if recorded late 0 1 -- "$GUESTS/spin_counts"; then
+	if grep -q 'assumptions  .*another recording may end it elsewhere' "$LOG/late.verify"; then
+		replay_check late "$TRACES/late.sworn" && pass
+	else
+		fail late "nothing says that turns ended late: $(grep assumptions "$LOG/late.verify")"
+	fi
+fi
+
+# Without a counter nothing runs, nor can such a trace be replayed.
+status=0
+SWORN_WITHOUT=pmu sworn record --schedule seeded --preempt pmu -o "$TRACES/none.sworn" -- touch "$WORK/ran" 2> "$LOG/none.err" || status=$?
+if [ "$status" -ne 125 ] || [ -e "$WORK/ran" ] || ! grep -q 'needs_pmu' "$LOG/none.err"; then
+	fail none "without a counter recording ends with $status: $(cat "$LOG/none.err")"
+else
+	pass
+fi
+status=0
+SWORN_WITHOUT=pmu sworn replay "$TRACES/counts.40.sworn" > "$LOG/none.out" 2>&1 || status=$?
+if [ "$status" -ne 3 ] || ! grep -q 'hardware counter' "$LOG/none.out"; then
+	fail none "without a counter replay ends with $status: $(cat "$LOG/none.out")"
+else
+	pass
+fi
+finish
