@@ -409,7 +409,7 @@ static int prepare(struct recording *recording)
 	order = recording->options.order ? recording->options.order : recording->seed;
 	random_init(&recording->order, order, "schedule");
 	rec->order = &recording->order;
-	/* Of its own, so that turns are the same with a counter and without until a slice ends one. */
+	/* Of its own, so that turns are the same with a counter and without until a slice is full. */
 	random_init(&recording->slices, order, "slice");
 	rec->slices = &recording->slices;
 	random_init(&recording->pace, recording->seed, "clock");

@@ -54,8 +54,10 @@ int preempt_start(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
 	bool needed = rec->seeded ? slice_is_needed(rec, thread) : needs_counter(rec, thread);
-	int r;
+	int r = rec->seeded ? slice_count(rec, thread) : 0;
 
+	if (r < 0)
+		return r;
 	if (!needed || !can_count(own)) {
 		if (own->counting)
 			counter_stop(thread->counter);

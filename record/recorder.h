@@ -97,9 +97,9 @@ struct record_thread {
 	uint64_t resumed_ns;	   /* when that was, monotonic */
 	uint64_t next_look_ns;	   /* when to look again whether it spins */
 	uint64_t computed_ns; /* its processor time when it was first found computing since, 0 = it was not */
-	uint64_t slice_branches;	/* of its slice, counted from its last event */
-	uint64_t slice_ns;		/* and what the virtual clock moves by at its end */
-	uint64_t slice_seen;		/* branches of it when its time was looked at last */
+	uint64_t slice_branches; /* of its slice, counted from its last event; 0 = it is over */
+	uint64_t slice_ns;	 /* and what the virtual clock moves by at its end */
+	uint64_t slice_seen;	 /* branches of it when its time was looked at last */
 	uint64_t lowest_ip, highest_ip; /* where it was found computing since */
 	int stat_fd;			/* /proc/TID/stat, -1 until first used */
 	int wchan_fd;			/* the same for /proc/TID/wchan */
@@ -201,6 +201,7 @@ struct recorder {
 	unsigned int cpu_looks;	  /* seeded: of them at CPU time */
 	struct random *pace;  /* seeded: the stream that the virtual clock's steps are drawn from */
 	struct random *order; /* seeded: the stream that turns are drawn from */
+	uint64_t slice_rest;  /* seeded: branches counted that are no full slice yet */
 	struct random *slices;	  /* seeded: the stream that slices are drawn from */
 	bool chaos;		  /* seeded: turns that a fair order would rarely give */
 	unsigned int turn_events; /* seeded: a turn has at most as many, 0 = not drawn yet */
@@ -273,6 +274,8 @@ int preempt_here(struct recorder *rec, struct thread *thread);
 /* slice.c: seeded turns that end at exact counts */
 /* Whether the thread, about to run its own code, may have to end its turn there. */
 bool slice_is_needed(const struct recorder *rec, const struct thread *thread);
+/* An event ended what its counter counted: brings the virtual clock forward by the slices that this makes full. 0 or negative. */
+int slice_count(struct recorder *rec, struct thread *thread);
 /* Its counter, which is open, begins a slice, or goes on with the one that a stop without an event interrupted. */
 int slice_start(struct recorder *rec, struct thread *thread);
 /* Waits for it: for a stop, or to where the slice ends, and the turn with it. */

@@ -1,7 +1,8 @@
 /*
  * Slices of seeded turns. With a counter a turn also ends inside computation, after a number of branches that the seed gives
  * where others are ready, and that time gives where they only wait for it: so many for each step of the virtual clock. The
- * thread gets there exactly, however late the counter's interrupt is.
+ * thread gets there exactly, however late the counter's interrupt is. What it computes up to an event that comes first counts
+ * towards a later step.
  */
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -55,6 +56,25 @@ static void choose_length(struct recorder *rec, struct thread *thread)
 	own->slice_ns = SLICE_STEP_NS * slices;
 }
 
+int slice_count(struct recorder *rec, struct thread *thread)
+{
+	struct record_thread *own = thread->record;
+	uint64_t branches, count;
+	int r;
+
+	if (!own->counting || own->no_event || own->slice_branches == 0)
+		return 0;
+	r = counter_read(thread->counter, &count);
+	if (r < 0)
+		return r;
+	branches = counter_slice(thread->counter);
+	own->slice_branches = 0;
+	rec->slice_rest += count;
+	rec->clock_ns += rec->slice_rest / branches * SLICE_STEP_NS;
+	rec->slice_rest %= branches;
+	return 0;
+}
+
 int slice_start(struct recorder *rec, struct thread *thread)
 {
 	struct record_thread *own = thread->record;
@@ -106,6 +126,8 @@ static int look(struct recorder *rec, struct thread *thread)
 	thread->run = RUN_STOPPED;
 	r = preempt_here(rec, thread);
 	s = counter_stop(thread->counter);
+	if (own->cut)
+		own->slice_branches = 0;
 	return r < 0 ? r : s;
 }
 
@@ -126,6 +148,7 @@ static int end(struct recorder *rec, struct thread *thread)
 	thread->registers = own->position.registers;
 	own->cut = true;
 	own->computing = own->no_event = false;
+	own->slice_branches = 0;
 	schedule_resume(thread, PTRACE_CONT, 0);
 	schedule_end_turn(rec, thread);
 	r = record_holds(own) ? record_held_here(rec, thread) : 0;

@@ -1,4 +1,4 @@
-/* Waits for the signals of timers, by counting, and by a jump to itself that only a long jump ends. */
+/* Waits for the signals of timers, by counting, with calls and without, and by a jump to itself that only a long jump ends. */
 #include "guest.h"
 #include "ticks.h"
 #include <setjmp.h>
@@ -40,6 +40,13 @@ int main(void)
 		++*ticks;
 	expect(setitimer(ITIMER_REAL, &never, NULL) == 0);
 	say("after some more\n");
+	alarm(1);
+	while (alarms < 5) {
+		for (int i = 0; i < 100; i++)
+			++*ticks;
+		getppid();
+	}
+	say("after one between calls\n");
 	signal(SIGALRM, jump_out);
 	if (sigsetjmp(out, 1) == 0) {
 		alarm(1);
