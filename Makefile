@@ -13,7 +13,7 @@ RACES_RUNS ?= 20
 TWINS ?= 10
 
 # Debian's names. Needed to build, test and run the demo:
-DEPS := gcc libc6-dev make cmake pkg-config zstd python3 \
+DEPS := gcc libc6-dev make cmake pkg-config zstd openssl python3 \
 	libseccomp-dev libsodium-dev libssl-dev libzstd-dev libxxhash-dev libcbor-dev libzydis-dev \
 	libdw-dev libcmocka-dev
 # Needed besides by check and fuzz, by cover, and by reproduce:

@@ -1,33 +1,34 @@
 #!/usr/bin/python3
 """A second verifier of Sworn traces, written from docs/FORMAT.md alone.
 
-usage: verifier.py [--store DIR] [--table N] TRACE...
+usage: verifier.py [--store DIR] [--table N] [--key PUBLIC-KEY]... [--trust FILE]... TRACE...
 
 Prints one line for each trace, `TRACE: WORD: REASON`, with the words of `sworn verify` (ok, truncated, repaired, corrupt, newer,
-pointer), and exits with its code: 5 when one is truncated, repaired or corrupt, else 3 when one is newer, else 0. A trace of a
-call table that is newer than --table is newer; without it every table will do. Judges unsigned traces only: signatures are
-reader.py's. Executes nothing. Needs python3-cbor2 and libzstd.
+pointer, unsigned, untrusted), and one for each trailer; exits with the code of `sworn verify`: 3 when the worst is a newer one or a pointer, 5 for all others
+that are not ok. --key is a recorder's, for any tenant and time; --trust names a trust file. A trace of a call table that is newer than --table is newer;
+without it every table will do. Executes nothing. Needs python3-cbor2, libzstd and the openssl program.
 """
-import ctypes
+import calendar
 import hashlib
 import os
+import re
 import struct
 import sys
+import time
 
-from reader import (CHUNK, CONTENT_MAX, LINK_KINDS, MAGICS, RAW_MAX, U32, U64, ZEROS, ZSTD_MAGIC, Event, H, Input, Merkle,
-                    Refused, commit, decode, encode, require, sha256, take)
+from sworn_format import (ARCHIVE, ATTESTER, CHUNK, CONTENT_MAX, LINK_KINDS, MAGICS, RAW_MAX, RECORDER, U32, U64, ZEROS, ZSTD_MAGIC,
+                          Envelope, Event, H, Input, Merkle, Refused, commit, decode, decompress, encode, kid_of, require, sha256, take)
 
-WORDS = {"ok": 0, "truncated": 5, "repaired": 5, "corrupt": 5, "newer": 3, "pointer": 3}
+WORDS = {"ok": 0, "truncated": 5, "repaired": 5, "corrupt": 5, "newer": 3, "pointer": 3, "unsigned": 5, "untrusted": 5}
 EVENTS_MAX = (17 << 20) + (128 << 10)
 RECORD_MAX = 16 << 20
 BLOB_MAX = 1 << 36
 TEXT_MAX, ARGV_MAX, LIST_MAX = 4096, 262144, 65536
+TRAILERS_MAX = 64
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
-SEAL_MAGIC = 0x184D2A56
-zstd = ctypes.CDLL("libzstd.so.1")
-zstd.ZSTD_decompress.restype = zstd.ZSTD_isError.restype = ctypes.c_size_t
-zstd.ZSTD_decompress.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
-zstd.ZSTD_isError.argtypes = [ctypes.c_size_t]
+SEAL_MAGIC, TRAILER_MAGIC = 0x184D2A56, 0x184D2A58
+TYPE = "application/vnd.sworn.%s+cbor"
+PURPOSES = ["tenant-root", "issuer", "token", "recorder", "archive", "decider", "log", "attester", "holder", "shredder"]
 
 
 class Other(Refused):
@@ -36,13 +37,6 @@ class Other(Refused):
     def __init__(self, word, reason):
         super().__init__(reason)
         self.word = word
-
-
-def decompress(data, raw):
-    out = ctypes.create_string_buffer(max(raw, 1))
-    length = zstd.ZSTD_decompress(out, raw, data, len(data))
-    require(not zstd.ZSTD_isError(length) and length == raw, "a zstd frame does not decompress")
-    return out.raw[:raw]
 
 
 def is_uint(value, maximum=U64):
@@ -92,12 +86,64 @@ def is_list(value):
     return isinstance(value, list) and len(value) <= LIST_MAX and all(map(is_text, value))
 
 
+CHECKPOINT = {0: digest, 1: digest, 2: is_uint, 3: is_uint, 4: is_uint, 5: is_uint}
+SIGNATURE = {0: lambda v: is_uint(v, 1) and v == 1, 1: digest, 2: is_uint}
+ATTESTATION = {0: lambda v: is_uint(v, 1) and v == 1, 1: digest, 2: one_of(2), 3: digest,
+               4: lambda v: isinstance(v, list) and len(v) == 4 and all(map(is_uint, v)), 5: digest, 6: digest,
+               7: lambda v: is_bytes(v, 16), 8: is_uint}
 SUMMARY = {0: lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), 1: is_list, 2: is_list, 3: is_text}
 
 
+class Key:
+    """A line of a trust file."""
+
+    def __init__(self, purpose, public, tenants=None, start=0, end=U64):
+        self.purpose, self.public, self.tenants, self.start, self.end = purpose, public, tenants, start, end
+        self.kid = kid_of(purpose, public)
+
+    def state(self, purpose, tenant, start, end):
+        if self.purpose != purpose:
+            return "other purpose"
+        if self.tenants is not None and tenant not in self.tenants:
+            return "other tenant"
+        return "trusted" if start >= self.start and end < self.end else "expired"
+
+
+def trust_time(text, absent):
+    if text == "-":
+        return absent
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ" if "T" in text else "%Y-%m-%d"))
+
+
+def trust_file(path):
+    keys = []
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if not words or words[0].startswith("#"):
+                continue
+            purpose, public, tenants, start, end = words[:5]
+            if not re.fullmatch("[0-9a-f]{64}", public):
+                raise ValueError("%s: not a trust file" % path)
+            keys.append(Key(PURPOSES.index(purpose) + 1, bytes.fromhex(public),
+                            None if tenants == "*" else [bytes.fromhex(tenant) for tenant in tenants.split(",")],
+                            trust_time(start, 0), trust_time(end, U64)))
+    return keys
+
+
+def judge(keys, kid, *claim):
+    """Who signed: the state of trust, in the words of `sworn verify`, and the key."""
+    state, signer = "unsigned" if kid == ZEROS else "unknown key", None
+    for key in keys:
+        if key.kid == kid and state != "trusted":
+            state, signer = key.state(*claim), key
+    return state, signer
+
+
 class Verifier:
-    def __init__(self, data, store, table):
-        self.data, self.store, self.table = data, store, table
+    def __init__(self, data, store, table, each=None):
+        self.data, self.store, self.table, self.each = data, store, table, each
+        self.trailers, self.ended = [], 0
         self.at = self.links = self.events = self.units = 0
         self.merkle = Merkle()
         self.blocks, self.blobs = [], []
@@ -106,11 +152,24 @@ class Verifier:
 
     def short(self):
         """The file ends too early: cut off, unless it has a seal at its end."""
-        tail = self.data[-(8 + CONTENT_MAX["SEAL"]):]
-        for i in range(len(tail) - 7):
-            if tail[i:i + 8] == struct.pack("<II", SEAL_MAGIC, len(tail) - i - 8):
-                return Refused("a frame is longer than the file, which has a seal at its end")
+        tail = self.data[-(8 + CONTENT_MAX["SEAL"] + TRAILERS_MAX * (8 + CONTENT_MAX["TRAILER"])):]
+        if any(self.is_end(tail, i) for i in range(len(tail) - 7)):
+            return Refused("a frame is longer than the file, which has a seal at its end")
         return Other("truncated", "the file ends at byte %d without a seal" % len(self.data))
+
+    @staticmethod
+    def is_end(tail, at):
+        """Whether a SEAL starts there, and it and trailers fill the rest."""
+        wanted, most = SEAL_MAGIC, CONTENT_MAX["SEAL"]
+        while at < len(tail):
+            if len(tail) - at < 8:
+                return False
+            magic, length = struct.unpack_from("<II", tail, at)
+            if magic != wanted or length > most or length > len(tail) - at - 8:
+                return False
+            at += 8 + length
+            wanted, most = TRAILER_MAGIC, CONTENT_MAX["TRAILER"]
+        return True
 
     def need(self, end, start):
         if end - start > EVENTS_MAX and len(self.data) - start >= EVENTS_MAX:
@@ -181,14 +240,35 @@ class Verifier:
         self.stated = stated
         return start, kind, whole, content, link
 
-    def envelope(self, content, typ):
-        item = decode(content)
-        require(isinstance(item, list) and len(item) == 4 and item[1] == {} and
-                all(isinstance(item[i], bytes) for i in (0, 2, 3)), "no envelope")
-        protected, _, payload, sig = item
-        require(decode(protected) == {1: -8, 4: ZEROS, 16: typ} and len(sig) == 32, "another envelope")
-        require(sig == H("sworn/1/unsigned", protected, payload), "an envelope does not match its own hash")
-        return decode(payload)
+    def by_archive(self, content, name, checks):
+        """The payload of an envelope that the archive's key signed, if there is one."""
+        envelope = Envelope(content, TYPE % name)
+        require(envelope.is_signed == (self.archive_key != ZEROS), "a mixture of signed and unsigned")
+        if envelope.is_signed:
+            envelope.check(ARCHIVE, self.archive_key)
+        payload = decode(envelope.payload)
+        return envelope, shaped(payload, checks(payload) if callable(checks) else checks)
+
+    def is_chained(self):
+        """Whether the first LINK names the header, whose signature may be anybody's."""
+        at = self.at
+        try:
+            self.frame()
+            kind, _, content = self.frame()
+            if kind != "LINK":
+                return False
+            try:
+                return shaped(decode(content), LINK)[7] == self.header_hash
+            except Refused:
+                return True
+        except Refused:
+            return False
+        finally:
+            self.at = at
+
+    def require_known(self, known, reason):
+        if not known:
+            raise Other("newer", reason) if self.is_chained() else Refused("the header is damaged")
 
     def read_header(self):
         try:
@@ -200,19 +280,19 @@ class Verifier:
                 raise Other("pointer", "a Git LFS pointer, not the trace itself") from None
             raise
         require(kind == "HEADER", "no HEADER frame")
-        header = self.envelope(content, "application/vnd.sworn.header+cbor")
-        require(isinstance(header, dict) and is_uint(header.get(0)) and header[0] > 0, "no header")
-        if header[0] > 1:
-            raise Other("newer", "version %d of the format" % header[0])
-        shaped(header, HEADER)
-        if any(header[key] != ZEROS for key in (4, 5, 6)):
-            raise Other("newer", "a field of a newer format")
-        require(header[3] == ZEROS, "a key, and no signature")
         self.header_hash = self.prev = H("sworn/1/header", sha256(whole))
+        self.envelope = Envelope(content, TYPE % "header")
+        header = decode(self.envelope.payload)
+        require(isinstance(header, dict) and is_uint(header.get(0)) and header[0] > 0, "no header")
+        self.require_known(header[0] == 1, "version %d of the format" % header[0])
+        shaped(header, HEADER)
+        self.require_known(all(header[key] == ZEROS for key in (4, 5, 6)), "a field of a newer format")
+        self.archive_key = header[3]
+        require(self.envelope.is_signed == (self.archive_key != ZEROS), "half signed")
         return header
 
     def read(self):
-        header = self.read_header()
+        header = self.header = self.read_header()
         _, _, whole, content, _ = self.linked(("INFO",))
         require(header[7] == commit("private", sha256(whole)), "INFO is not the one that the header names")
         info = shaped(decode(content), INFO)
@@ -231,6 +311,7 @@ class Verifier:
             require(self.blob is None or kind == "BLOB", "a blob ends before its last chunk")
             if kind == "EVENTS":
                 self.read_block(start, content, link)
+                self.read_checkpoint()
             elif kind == "BLOB":
                 self.read_chunk(start, content, link)
             else:
@@ -240,6 +321,16 @@ class Verifier:
                 if len(words) > 1 or not all(word in LEVELS for word in words):
                     raise Other("newer", "it requires %s" % " ".join(words))
                 return
+
+    def read_checkpoint(self):
+        start = self.at
+        if self.data[start:start + 4] != struct.pack("<I", 0x184D2A57):
+            return
+        _, _, content = self.frame()
+        require(self.archive_key != ZEROS, "a checkpoint that nobody signed")
+        _, checkpoint = self.by_archive(content, "checkpoint", CHECKPOINT)
+        require([checkpoint[k] for k in range(5)] == [self.header_hash, self.prev, self.links, self.events, start],
+                "a CHECKPOINT is of another place")
 
     def read_block(self, start, content, link):
         require(self.end is None, "there are events behind END")
@@ -253,6 +344,8 @@ class Verifier:
             require(source.at - before <= RECORD_MAX, "a record over the limit")
             self.events += 1
             self.note(event)
+            if self.each:
+                self.each(event)
         require(source.at == link[6], "a block holds more than its events")
 
     def note(self, event):
@@ -311,12 +404,15 @@ class Verifier:
         start = self.at
         kind, _, content = self.frame()
         require(kind == "SEAL", "no SEAL behind the INDEX")
-        seal = self.envelope(content, "application/vnd.sworn.seal+cbor")
-        derived = isinstance(seal, dict) and 12 in seal
-        shaped(seal, {**MANIFEST, 12: digest} if derived else MANIFEST)
+        envelope, seal = self.by_archive(
+            content, "seal", lambda item: {**MANIFEST, 12: digest} if isinstance(item, dict) and 12 in item else MANIFEST)
+        self.seal_id, self.ended = envelope.named("sworn/1/seal"), seal[11]
         expected = [self.header_hash, self.prev, self.links, self.events, start, self.merkle.root()]
         require([seal[k] for k in range(6)] == expected and seal[8] == self.limits, "the seal is of something else")
-        require(self.at == len(self.data), "there are bytes behind the seal")
+        try:
+            self.read_trailers()
+        except Other as error:
+            raise Refused("a trailer is cut off") from error
         if seal[9] == 2:
             raise Other("newer", "redacted")
         state = outputs = ZEROS
@@ -325,33 +421,82 @@ class Verifier:
             outputs = commit("outputs", H("sworn/1/outputs", encode(self.end.get(17, []))))
         require(seal[6] == state and seal[7] == outputs, "the seal is of another state or other outputs")
         if seal[9] == 1:
-            raise Other("repaired" if derived else "truncated", "a sealed prefix")
+            raise Other("repaired" if 12 in seal else "truncated", "a sealed prefix")
         require(self.end is not None, "the seal says complete, but there is no END")
 
 
-def verify(data, store=None, table=None):
-    """The word for a trace, and why."""
+    def read_trailers(self):
+        while self.at < len(self.data):
+            kind, _, content = self.frame()
+            require(kind == "TRAILER", "there are bytes behind the seal")
+            item = decode(content)
+            require(isinstance(item, list) and len(item) == 2 and digest(item[0]) and isinstance(item[1], bytes), "no trailer")
+            envelope = Envelope(item[1], TYPE % "signature", TYPE % "attestation")
+            is_signature = envelope.type == TYPE % "signature"
+            statement = shaped(decode(envelope.payload), SIGNATURE if is_signature else ATTESTATION)
+            require(envelope.is_signed, "a trailer that nobody signed")
+            envelope.check(ATTESTER, item[0])
+            require(statement[1] == self.seal_id, "a trailer is of another trace")
+            trailer = ("signature" if is_signature else "attestation", envelope.kid, statement)
+            require(trailer not in self.trailers, "a trailer is there twice")
+            require(len(self.trailers) < TRAILERS_MAX, "there are more trailers than a trace may have")
+            self.trailers.append(trailer)
+
+    def judged(self, word, keys):
+        """What a whole or truncated trace comes to, given who signed it."""
+        started = self.header[8]
+        state, key = judge(keys, self.envelope.kid, RECORDER, self.header[2], started, max(started, self.ended))
+        if key is not None:
+            self.envelope.check(key.purpose, key.public)
+        if state == "unsigned":
+            return (word, "") if word != "ok" else ("unsigned", "nobody signed it")
+        return (word, "") if state == "trusted" else ("untrusted", state)
+
+    def statements(self, keys):
+        """Of each trailer its kind, who signed it and whether they are trusted, and when."""
+        for kind, kid, statement in self.trailers:
+            at = statement[2 if kind == "signature" else 8]
+            yield kind, kid.hex(), judge(keys, kid, ATTESTER, self.header[2], at, at)[0], at
+
+
+def verify(data, store=None, table=None, keys=(), each=None):
+    """The word for a trace, why, and what its trailers say."""
+    verifier = Verifier(data, store, table, each)
     try:
-        Verifier(data, store, table).read()
-    except Other as error:
-        return error.word, str(error)
+        try:
+            verifier.read()
+            word, reason = verifier.judged("ok", keys)
+        except Other as error:
+            word, reason = error.word, str(error)
+            if word in ("truncated", "repaired") and hasattr(verifier, "header"):
+                word, why = verifier.judged(word, keys)
+                reason = why or reason
     except Refused as error:
-        return "corrupt", str(error)
-    return "ok", ""
+        return "corrupt", str(error), []
+    return word, reason, list(verifier.statements(keys)) if word == "ok" else []
 
 
 def main(arguments):
-    options = {"--store": None, "--table": None}
-    while len(arguments) > 1 and arguments[0] in options:
-        options[arguments[0]], arguments = arguments[1], arguments[2:]
+    store = table = None
+    keys = []
+    while len(arguments) > 1 and arguments[0] in ("--store", "--table", "--key", "--trust"):
+        option, value, *arguments = arguments
+        if option == "--store":
+            store = value
+        elif option == "--table":
+            table = int(value)
+        else:
+            keys += [Key(RECORDER, bytes.fromhex(value))] if option == "--key" else trust_file(value)
     if not arguments:
         sys.stderr.write(__doc__)
         return 2
     codes = set()
     for path in arguments:
         with open(path, "rb") as file:
-            word, reason = verify(file.read(), options["--store"], int(options["--table"]) if options["--table"] else None)
+            word, reason, statements = verify(file.read(), store, table, keys)
         print("%s: %s%s" % (path, word, ": " + reason if reason else ""))
+        for statement in statements:
+            print("  %s by %s (%s) at %d" % statement)
         codes.add(WORDS[word])
     return next((code for code in (5, 3) if code in codes), 0)
 

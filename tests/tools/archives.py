@@ -3,19 +3,24 @@
 
     archives.py DIRECTORY COUNT SEED TRACE...
 
-Each archive is one of the TRACEs as it is, or changed: bytes (no hash fits any more), frames (all links and the seal fit again), records, or the
-fields of HEADER, INFO, SUMMARY and SEAL, with hashes that fit. The same SEED makes the same archives. Prints one line for each: its path and
-what was done.
+Each archive is one of the TRACEs as it is, or changed: bytes (no hash fits any more), frames (all links and the seal fit again), records, the
+fields of HEADER, INFO, SUMMARY and SEAL, with hashes that fit, or what stands behind the seal. Of a signed TRACE all signatures fit again, too, most of the time those
+of somebody who is trusted; DIRECTORY/trust says who is. The same SEED makes the same archives. Prints one line for each: its
+path and what was done.
 """
 import os
 import random
 import sys
 
+import forge
 from forge import decode, encode, frame, labelled, split
 from mutate import NUMBERS, mutate_bytes, mutate_events, mutate_frames, rechain
+from signing import ATTESTER, NOBODY, RECORDER, TENANT_A, TENANT_B, Signer, is_signed, owned, seal_id, statement, trailer, trust_line
 
 
 def envelope(whole, kind, payload):
+    if forge.SIGNER:
+        return frame(kind, forge.SIGNER.envelope(kind.lower(), payload))
     (protected, unprotected, _, _), _ = decode(whole, 8)
     payload = encode(payload)
     return frame(kind, encode([protected, unprotected, payload, labelled("sworn/1/unsigned", protected, payload)]))
@@ -85,8 +90,48 @@ def newer(rng, data):
     return f"a newer {kind}", rechain(frames)
 
 
+def change_behind(rng, data):
+    """Another trailer, or one that is not right."""
+    frames = [[kind, whole] for kind, _, whole in split(data)]
+    body = rechain(frames)
+    seal = seal_id(next(whole for kind, _, whole in split(body) if kind == "SEAL"))
+    owner = rng.choice([TENANT_A, TENANT_A, TENANT_B, NOBODY])
+    name, fields = statement(rng, seal)
+    choice = rng.randrange(10)
+    if choice == 0:
+        fields[1] = rng.randbytes(32)
+    elif choice == 1:
+        return "a trailer twice", body + 2 * trailer(owner, name, fields)
+    elif choice == 2:
+        return "a trailer with another key", body + trailer(owner, name, fields, owned(RECORDER, owner))
+    elif choice == 3:
+        change_map(rng, fields)
+    elif choice == 4:
+        return "damaged trailer", body + mutate_bytes(rng, trailer(owner, name, fields))[1]
+    elif choice == 5:
+        pieces = [whole for _, _, whole in split(body)]
+        at = rng.randrange(len(pieces))
+        return "a trailer inside", b"".join(pieces[:at]) + trailer(owner, name, fields) + b"".join(pieces[at:])
+    elif choice == 6:
+        count = rng.choice([63, 64, 65])
+        return "%d trailers" % count, body + b"".join(trailer(owner, "signature", {0: 1, 1: seal, 2: at}) for at in range(count))
+    return "a trailer", body + trailer(owner, name, fields)
+
+
+def signed(rng, data):
+    """Who signs what is made of this one; None when nobody signed it."""
+    if not is_signed(data):
+        return None
+    makers = [(TENANT_A, TENANT_A, TENANT_A)] * 8 + [(TENANT_B,) * 3, (TENANT_A, TENANT_B, TENANT_B), (TENANT_A, NOBODY, NOBODY),
+                                                     (TENANT_A, NOBODY, TENANT_A)]
+    return Signer(rng, *rng.choice(makers))
+
+
 def archive(rng, data):
-    choice = rng.randrange(23)
+    choice = rng.randrange(27)
+    forge.SIGNER = signed(rng, data)
+    if choice > 22:
+        return change_behind(rng, data)
     if choice == 20:
         return newer(rng, data)
     if choice == 21:
@@ -94,7 +139,7 @@ def archive(rng, data):
     if choice == 22:
         return "cut behind a frame", b"".join(whole for _, _, whole in split(data)[:rng.randrange(20)])
     if choice == 0:
-        return "as it is", data
+        return "as it is", rechain([[kind, whole] for kind, _, whole in split(data)])
     if choice < 6:
         return mutate_bytes(rng, data)
     if choice < 12:
@@ -106,6 +151,9 @@ def archive(rng, data):
 
 def main():
     directory, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    with open(os.path.join(directory, "trust"), "w", encoding="ascii") as file:
+        for owner in (TENANT_A, TENANT_B):
+            file.write(trust_line(RECORDER, owner) + "\n" + trust_line(ATTESTER, owner) + "\n")
     traces = []
     for path in sys.argv[4:]:
         with open(path, "rb") as file:

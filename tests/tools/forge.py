@@ -133,12 +133,20 @@ def merkle(leaves):
     return digest(b"\1" + merkle(leaves[:half]) + merkle(leaves[half:]))
 
 
+SIGNER = None  # who signs what is made (signing.py); None: nobody
+
+
 def envelope(whole, change):
-    """The content of a HEADER or SEAL frame without a signature, its payload changed by a function."""
+    """The content of a HEADER or SEAL frame, its payload changed by a function, without a signature or with the SIGNER's."""
     (protected, unprotected, payload, _), _ = decode(whole, 8)
-    protected = encode({**decode(protected)[0], 4: bytes(32)})
     fields, _ = decode(payload)
+    name = decode(protected)[0][16].split(".")[-1].split("+")[0]
+    if SIGNER and name == "header":
+        fields.update({2: SIGNER.tenant, 3: bytes(32)})
     change(fields)
+    if SIGNER:
+        return SIGNER.envelope(name, fields)
+    protected = encode({**decode(protected)[0], 4: bytes(32)})
     payload = encode(fields)
     return encode([protected, unprotected, payload, labelled("sworn/1/unsigned", protected, payload)])
 

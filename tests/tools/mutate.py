@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 
+import forge
+import signing
 from forge import CALL, CHECKPOINT, Trace, commit, decode, digest, encode, envelope, frame, labelled, merkle, split, unsigned, zstd
 
 MEMORY_MAX = 400 << 20
@@ -34,7 +36,7 @@ BOMBS = [bytes([major << 5 | 27]) + b"\xff" * 8 for major in (2, 3, 4, 5)] + [
 def rechain(frames, keep=()):
     """The frames [kind, bytes] with links that fit them. LINK fields in `keep` stay as they are."""
     out, leaves, events, last, header = b"", [], 0, bytes(32), bytes(32)
-    stored = b""
+    stored = seal = b""
     for kind, whole in frames:
         if kind == "HEADER":
             if len(frames) > 1 and frames[1][0] == "INFO":
@@ -54,9 +56,22 @@ def rechain(frames, keep=()):
             summary = [w for k, w in frames if k == "SUMMARY"]
             whole = frame(kind, seal_of(whole, {0: header, 1: last, 2: len(leaves), 3: events, 4: len(out), 5: merkle(leaves),
                                                 8: commit("limits-of-proof", digest(summary[-1])) if summary else bytes(32)}))
+            seal = whole
+        elif kind in ("CHECKPOINT", "TRAILER") and forge.SIGNER:
+            whole = behind(kind, whole, {0: header, 1: last, 2: len(leaves), 3: events, 4: len(out)}, seal)
         stored = whole
         out += whole
     return out
+
+
+def behind(kind, whole, fields, seal):
+    """A CHECKPOINT or TRAILER that fits, if it was one."""
+    try:
+        if kind == "TRAILER":
+            return signing.resigned(whole, signing.seal_id(seal))
+        return frame(kind, envelope(whole, lambda checkpoint: checkpoint.update(fields)))
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError):
+        return whole
 
 
 def header_of(whole, info):
