@@ -5,13 +5,15 @@
 
 SWORN names the binary, GUESTS the directory of the guest programs. Each round runs every program
 natively, recorded in both modes (seeded, as by itself, and observed) and replayed from both, one after the other, so that a change of the machine's speed
-meets all of them. Programs that are not installed are named and left out. Exit status 1 when a run goes wrong.
+meets all of them. What signing costs is the least processor time of the recordings with keys less that of those where no keystore can be
+made, which are unsigned for that and do all else alike. Programs that are not installed are named and left out. Exit status 1 when a run goes wrong.
 """
 import argparse
 import json
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -20,6 +22,7 @@ import tempfile
 import time
 
 CALLS = 20000
+UNSIGNED = "file/data"  # a data home below a file: nothing can be made there
 RATIOS = ("seeded", "observed", "replay_seeded", "replay_observed")
 HERE = os.path.dirname(os.path.realpath(__file__))
 CALCULATOR = os.path.join(HERE, "..", "e2e", "data", "calculator.c")
@@ -62,15 +65,23 @@ def machine():
     return f"{model}, {os.cpu_count()} processors, Linux {platform.release()}"
 
 
-def timed(command, directory):
-    start = time.perf_counter()
+def processor_time():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def timed(command, directory, data):
+    """Seconds that it took, and seconds of processor time, with its data home at `data`."""
+    before, start = processor_time(), time.perf_counter()
     run = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, check=False)
-    seconds = time.perf_counter() - start
+                         stderr=subprocess.PIPE, check=False, env={**os.environ, "XDG_DATA_HOME": data})
+    seconds, used = time.perf_counter() - start, processor_time() - before
     if run.returncode != 0:
         said = (run.stdout + run.stderr).decode(errors="replace")[-500:]
         raise RuntimeError(f"{' '.join(command)[:200]} exits with {run.returncode}: {said}")
-    return seconds
+    if (b"will not be signed" in run.stderr) != data.endswith(UNSIGNED):
+        raise RuntimeError(f"{' '.join(command)[:200]}: signed, or not signed, and not meant to be")
+    return seconds, used
 
 
 class Program:
@@ -78,17 +89,20 @@ class Program:
 
     def __init__(self, name, command):
         self.name, self.command = name, command
-        self.times = {"native": [], "seeded": [], "observed": [], "replay_seeded": [], "replay_observed": []}
+        self.times = {"native": [], "seeded": [], "unsigned": [], "observed": [], "replay_seeded": [], "replay_observed": []}
         if name == "build":
             self.times["workers"] = []
+        self.used = {mode: [] for mode in self.times}
         self.events = self.bytes = 0
 
     def round(self, sworn, directory):
         trace = os.path.join(directory, "traces", self.name + ".sworn")
         observed = os.path.join(directory, "traces", self.name + ".observed.sworn")
+        unsigned = os.path.join(directory, "traces", self.name + ".unsigned.sworn")
         work = os.path.join(directory, "work")
         for mode, command in (("native", self.command),
                               ("seeded", [sworn, "record", "-o", trace, "--", *self.command]),
+                              ("unsigned", [sworn, "record", "-o", unsigned, "--", *self.command]),
                               ("observed", [sworn, "record", "--schedule", "observed", "-o", observed, "--", *self.command]),
                               ("replay_seeded", [sworn, "replay", trace]),
                               ("replay_observed", [sworn, "replay", observed]),
@@ -97,14 +111,19 @@ class Program:
                 continue
             shutil.rmtree(work, ignore_errors=True)
             os.mkdir(work)
-            self.times[mode].append(timed(command, work))
+            seconds, used = timed(command, work, os.path.join(directory, UNSIGNED if mode == "unsigned" else "data"))
+            self.times[mode].append(seconds)
+            self.used[mode].append(used)
         self.bytes = os.stat(trace).st_size
-        said = subprocess.run([sworn, "verify", trace], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        said = subprocess.run([sworn, "verify", trace], env={**os.environ, "XDG_DATA_HOME": os.path.join(directory, "data")}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         self.events = int(re.search(r"\bevents\s+(\d+)", said.stdout)[1])
 
     def result(self):
         medians = {mode: statistics.median(times) for mode, times in self.times.items()}
         result = {f"{mode}_ms": round(seconds * 1000, 2) for mode, seconds in medians.items()}
+        signed, unsigned = min(self.used["seeded"]), min(self.used["unsigned"])
+        result["signing_cpu_ms"] = round((signed - unsigned) * 1000, 2)
+        result["signing_cpu_percent"] = round(100 * (signed - unsigned) / unsigned, 2)
         result["seeded_to_observed"] = round(medians["seeded"] / medians["observed"], 2)
         for mode in RATIOS:
             result[f"{mode}_ratio"] = round(medians[mode] / medians["native"], 2)
@@ -114,10 +133,10 @@ class Program:
 
 
 def table(results):
-    print(f"{'program':<10}{'native ms':>11}{'seeded x':>10}{'observed x':>12}{'replay x':>10}{'(observed)':>12}{'seeded/obs':>12}{'events':>9}{'bytes':>11}")
+    print(f"{'program':<10}{'native ms':>11}{'seeded x':>10}{'observed x':>12}{'replay x':>10}{'(observed)':>12}{'seeded/obs':>12}{'signing ms':>12}{'%':>7}{'events':>9}{'bytes':>11}")
     for r in results:
         print(f"{r['name']:<10}{r['native_ms']:>11.1f}{r['seeded_ratio']:>10.2f}{r['observed_ratio']:>12.2f}{r['replay_seeded_ratio']:>10.2f}"
-              f"{r['replay_observed_ratio']:>12.2f}{r['seeded_to_observed']:>12.2f}{r['events']:>9}{r['bytes']:>11}")
+              f"{r['replay_observed_ratio']:>12.2f}{r['seeded_to_observed']:>12.2f}{r['signing_cpu_ms']:>12.2f}{r['signing_cpu_percent']:>7.2f}{r['events']:>9}{r['bytes']:>11}")
         if "workers_ms" in r:
             print(f"replay -j 2 of the build: {r['workers_ms']} ms, {r['replay_seeded_ms'] / r['workers_ms']:.2f} times as fast as one worker")
         if "seeded_us_per_call" in r:
@@ -146,6 +165,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sworn-bench.") as directory:
         os.mkdir(os.path.join(directory, "traces"))
         os.environ["HOME"] = directory
+        with open(os.path.join(directory, "file"), "w", encoding="ascii"):
+            pass
         try:
             for _ in range(options.runs):
                 for program in chosen:
