@@ -15,6 +15,7 @@
 #include "readiness.h"
 #include "recorder.h"
 #include "refusal.h"
+#include "reuse.h"
 #include "socket_time.h"
 #include "stream.h"
 #include "timeout.h"
@@ -404,8 +405,10 @@ int record_return(struct recorder *rec, struct thread *thread)
 		return r;
 	forget_descriptors(thread, result);
 	notice_random(rec, thread, result);
-	if (rec->seeded)
+	if (rec->seeded) {
 		background_finish(rec, thread, result);
+		reuse_finish(rec, thread, result);
+	}
 	if (rec->seeded && thread->call.nr == SYS_socket)
 		stream_created(thread, result);
 	if (rec->seeded && rec->virtual_clock)

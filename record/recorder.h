@@ -219,9 +219,10 @@ struct recorder {
 	struct socket_time *socket_times[SOCKET_TIMES]; /* socket_time.h, by inode; owned */
 	uint32_t moves[MOVES_KEPT],
 		moves_count; /* seeded: numbers that inotify gave, newest at moves_count */
-	struct terminal_end master, slave;   /* seeded: where they were found last */
-	bool routes;			     /* seeded: some guest has a netlink socket */
-	bool terminals;			     /* seeded: some guest opened the master of one */
+	struct terminal_end master, slave; /* seeded: where they were found last */
+	bool reuse_chosen; /* seeded: a guest said itself who gets what at a shared port */
+	bool routes;	   /* seeded: some guest has a netlink socket */
+	bool terminals;	   /* seeded: some guest opened the master of one */
 	struct file_id outside[OUTSIDE_MAX]; /* what the command inherits and others may wait at */
 	size_t outside_count;
 	bool network;	       /* guests may reach the host's: any socket may lead outside */

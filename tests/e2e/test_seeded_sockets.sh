@@ -59,7 +59,7 @@ same()
 	fi
 }
 
-for name in udp_loopback tcp_halves sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more} tcp_states pty wait_ways kernel_numbers netlink; do
+for name in udp_loopback tcp_halves sock_{names,numbers,rounds,waits,control,batch,options,ioctls,more,shared_port} tcp_states pty wait_ways kernel_numbers netlink; do
 	same "$name" "$GUESTS/$name"
 done
 # What is left of a long stream over TCP arrives by the kernel's clock: docs/DETERMINISM.md.
