@@ -5,6 +5,9 @@
 # packages graphviz gnuplot-nox ghostscript poppler-utils groff sox
 # version gs --version
 set -e
+# A cache of fonts of its own: the host's notes times, and is written again in each run that sees others.
+export FONTCONFIG_FILE=$PWD/fonts.conf
+printf '<?xml version="1.0"?>\n<fontconfig>\n<dir>/usr/share/fonts</dir>\n<cachedir>%s</cachedir>\n</fontconfig>\n' "$PWD/fonts" > fonts.conf
 echo 'digraph { a -> b; b -> c; c -> a }' | dot -Tsvg | wc -l
 printf 'set term svg\nset out "o.svg"\nplot sin(x)\n' | gnuplot; wc -l < o.svg
 printf '%%!PS\n/Helvetica findfont 12 scalefont setfont 72 700 moveto (hello ps) show showpage\n' > a.ps; gs -q -dNOPAUSE -dBATCH -sDEVICE=pdfwrite -sOutputFile=a.pdf a.ps; pdftotext a.pdf - | head -1; pdfinfo a.pdf | grep Pages
