@@ -10,11 +10,12 @@
 #include "result.h"
 
 struct audit_options {
-	bool json, unverified, all, allow_truncated, allow_unsigned, allow_untrusted, ignore_case;
-	const char *store, *call, *keystore, *trust_file; /* as given, or NULL */
-	uint64_t from, to;				  /* events, inclusive */
-	uint32_t pid;					  /* 0: all */
-	size_t strings;					  /* bytes of a string that are shown */
+	bool json, unverified, all, allow_truncated, allow_repaired, allow_unsigned,
+		allow_untrusted, ignore_case;
+	const char *store, *call, *keystore, *trust_file, *tenant; /* as given, or NULL */
+	uint64_t from, to;					   /* events, inclusive */
+	uint32_t pid;						   /* 0: all */
+	size_t strings; /* bytes of a string that are shown */
 };
 
 struct audit {
@@ -23,7 +24,8 @@ struct audit {
 	int arguments_count;
 	const char *question, *name; /* name: of the trace */
 	struct reader *reader;
-	struct result result;	 /* of the check */
+	struct result result; /* of the check */
+	uint64_t events; /* that are answered from: of a trace that is cut off, those that count */
 	struct history *history; /* whole, for the questions that ask for one; else NULL */
 	struct out out;
 	int trace_fd, blobs_fd; /* -1: none */

@@ -393,7 +393,7 @@ static int take_shown(void *context, const struct event *event)
 
 int audit_show(struct audit *audit)
 {
-	uint64_t numbers[64], events = audit->result.report.events;
+	uint64_t numbers[64], events = audit->events;
 	struct printer printer;
 	size_t count = (size_t)audit->arguments_count;
 	char text[64];

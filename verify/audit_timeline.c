@@ -14,6 +14,7 @@ enum moment_kind {
 	MOMENT_SIGNAL,
 	MOMENT_START
 };
+#define MOMENT_KINDS (MOMENT_START + 1U)
 
 struct moment_at {
 	uint64_t event;
@@ -21,55 +22,121 @@ struct moment_at {
 	enum moment_kind kind;
 };
 
-struct moments {
-	struct moment_at *list; /* owned */
-	size_t count, capacity;
+/* One table of the history, whose entries come up in the order of their events. */
+struct source {
+	enum moment_kind kind;
+	size_t count, next;
+	uint32_t *order; /* owned; NULL: the table is in order itself */
 };
 
-static int by_event(const void *a, const void *b)
+static size_t count_of(const struct history *history, enum moment_kind kind)
 {
-	const struct moment_at *x = a, *y = b;
-	if (x->event != y->event)
-		return x->event < y->event ? -1 : 1;
-	return x->kind < y->kind ? -1 : x->kind > y->kind;
-}
-
-static void add(struct moments *moments, uint64_t event, enum moment_kind kind, size_t index)
-{
-	moments->list[moments->count++] = (struct moment_at){ event, (uint32_t)index, kind };
-}
-
-static bool collect(const struct history *history, struct moments *moments)
-{
-	moments->capacity = history->programs_count + 2 * history->processes_count +
-			    history->uses_count + history->changes_count + history->sockets_count +
-			    history->peers_count + history->passes_count + history->signals_count + 1;
-	moments->list = calloc(moments->capacity, sizeof(*moments->list));
-	if (!moments->list)
-		return false;
-	for (size_t i = 0; i < history->programs_count; i++)
-		add(moments, history->programs[i].event, MOMENT_EXEC, i);
-	for (size_t i = 0; i < history->processes_count; i++) {
-		if (i > 0)
-			add(moments, history->processes[i].start, MOMENT_START, i);
-		if (history->processes[i].gone)
-			add(moments, history->processes[i].end, MOMENT_END, i);
+	switch (kind) {
+	case MOMENT_EXEC: return history->programs_count;
+	case MOMENT_START:
+	case MOMENT_END: return history->processes_count;
+	case MOMENT_OPEN: return history->uses_count;
+	case MOMENT_CHANGE: return history->changes_count;
+	case MOMENT_SOCKET: return history->sockets_count;
+	case MOMENT_PEER: return history->peers_count;
+	case MOMENT_PASS: return history->passes_count;
+	case MOMENT_SIGNAL: return history->signals_count;
 	}
-	for (size_t i = 0; i < history->uses_count; i++)
-		if (history->uses[i].opens)
-			add(moments, history->uses[i].first, MOMENT_OPEN, i);
-	for (size_t i = 0; i < history->changes_count; i++)
-		add(moments, history->changes[i].event, MOMENT_CHANGE, i);
-	for (size_t i = 0; i < history->sockets_count; i++)
-		add(moments, history->sockets[i].event, MOMENT_SOCKET, i);
-	for (size_t i = 0; i < history->peers_count; i++)
-		add(moments, history->peers[i].first, MOMENT_PEER, i);
-	for (size_t i = 0; i < history->passes_count; i++)
-		add(moments, history->passes[i].event, MOMENT_PASS, i);
-	for (size_t i = 0; i < history->signals_count; i++)
-		add(moments, history->signals[i].event, MOMENT_SIGNAL, i);
-	qsort(moments->list, moments->count, sizeof(*moments->list), by_event);
+	return 0;
+}
+
+/* When an entry of a table happened; HISTORY_NO_EVENT when it is none of the timeline's. */
+static uint64_t event_of(const struct history *history, enum moment_kind kind, size_t index)
+{
+	const struct history_use *use;
+	switch (kind) {
+	case MOMENT_EXEC: return history->programs[index].event;
+	case MOMENT_START: return index > 0 ? history->processes[index].start : HISTORY_NO_EVENT;
+	case MOMENT_END:
+		return history->processes[index].gone ? history->processes[index].end : HISTORY_NO_EVENT;
+	case MOMENT_OPEN:
+		use = &history->uses[index];
+		return use->opens ? use->first : HISTORY_NO_EVENT;
+	case MOMENT_CHANGE: return history->changes[index].event;
+	case MOMENT_SOCKET: return history->sockets[index].event;
+	case MOMENT_PEER: return history->peers[index].first;
+	case MOMENT_PASS: return history->passes[index].event;
+	case MOMENT_SIGNAL: return history->signals[index].event;
+	}
+	return HISTORY_NO_EVENT;
+}
+
+struct sorting {
+	const struct history *history;
+	enum moment_kind kind;
+};
+
+static int by_event(const void *a, const void *b, void *context)
+{
+	const struct sorting *sorting = context;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint64_t first = event_of(sorting->history, sorting->kind, x);
+	uint64_t second = event_of(sorting->history, sorting->kind, y);
+	if (first != second)
+		return first < second ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* Most tables are in order: only for others it takes memory to put them into it. */
+static bool source_init(const struct history *history, enum moment_kind kind, struct source *source)
+{
+	struct sorting sorting = { history, kind };
+	uint64_t last = 0;
+	bool ordered = true;
+	*source = (struct source){ .kind = kind, .count = count_of(history, kind) };
+	for (size_t i = 0; i < source->count && ordered; i++) {
+		uint64_t event = event_of(history, kind, i);
+		if (event == HISTORY_NO_EVENT)
+			continue;
+		ordered = event >= last;
+		last = event;
+	}
+	if (ordered)
+		return true;
+	source->order = calloc(source->count, sizeof(*source->order));
+	if (!source->order)
+		return false;
+	for (size_t i = 0; i < source->count; i++)
+		source->order[i] = (uint32_t)i;
+	qsort_r(source->order, source->count, sizeof(*source->order), by_event, &sorting);
 	return true;
+}
+
+/* What a source has next; false when it has nothing more. */
+static bool source_peek(const struct history *history, struct source *source, struct moment_at *ret)
+{
+	for (; source->next < source->count; source->next++) {
+		uint32_t index = source->order ? source->order[source->next] : (uint32_t)source->next;
+		uint64_t event = event_of(history, source->kind, index);
+		if (event == HISTORY_NO_EVENT)
+			continue;
+		*ret = (struct moment_at){ event, index, source->kind };
+		return true;
+	}
+	return false;
+}
+
+/* The earliest of what all sources have next, of two at one event that of the first kind. */
+static bool take_next(const struct history *history, struct source sources[MOMENT_KINDS],
+		      struct moment_at *ret)
+{
+	struct moment_at at = { 0 };
+	struct source *from = NULL;
+	*ret = (struct moment_at){ 0 };
+	for (unsigned int kind = 0; kind < MOMENT_KINDS; kind++) {
+		if (!source_peek(history, &sources[kind], &at) || (from && at.event >= ret->event))
+			continue;
+		from = &sources[kind];
+		*ret = at;
+	}
+	if (from)
+		from->next++;
+	return from != NULL;
 }
 
 static uint32_t process_at(const struct history *history, const struct moment_at *at)
@@ -162,18 +229,22 @@ static void put(struct audit *audit, const struct moment_at *at)
 
 int audit_timeline(struct audit *audit)
 {
-	struct moments moments = { 0 };
-	if (!collect(audit->history, &moments))
-		return audit_fail(audit, VERIFY_UNKNOWN, "memory is short; free some and ask again");
-	for (size_t i = 0; i < moments.count; i++) {
-		const struct moment_at *at = &moments.list[i];
-		uint32_t process = process_at(audit->history, at);
+	struct source sources[MOMENT_KINDS] = { 0 };
+	struct moment_at at = { 0 };
+	int code = VERIFY_OK;
+	for (unsigned int kind = 0; kind < MOMENT_KINDS && code == VERIFY_OK; kind++)
+		if (!source_init(audit->history, (enum moment_kind)kind, &sources[kind]))
+			code = audit_fail(audit, VERIFY_UNKNOWN,
+					  "memory is short; free some and ask again");
+	while (code == VERIFY_OK && take_next(audit->history, sources, &at)) {
+		uint32_t process = process_at(audit->history, &at);
 		bool asked = !audit->options.pid ||
 			     (process &&
 			      audit->history->processes[process - 1].pid == audit->options.pid);
-		if (asked && at->event >= audit->options.from && at->event <= audit->options.to)
-			put(audit, at);
+		if (asked && at.event >= audit->options.from && at.event <= audit->options.to)
+			put(audit, &at);
 	}
-	free(moments.list);
-	return VERIFY_OK;
+	for (unsigned int kind = 0; kind < MOMENT_KINDS; kind++)
+		free(sources[kind].order);
+	return code;
 }

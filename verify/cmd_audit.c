@@ -44,7 +44,10 @@ static const char help_options[] =
 	"  --trust FILE       keys that count as well, in lines as `sworn key export` prints them\n"
 	"  --allow-unsigned   a trace, or a part of one, that nobody signed is no failure\n"
 	"  --allow-untrusted  one that is signed by an unknown or expired key is no failure\n"
-	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure\n"
+	"  --allow-truncated  a trace that is cut off, but whole up to there, is no failure; only what\n"
+	"                     is signed of it is shown, unless --allow-unsigned is given too\n"
+	"  --allow-repaired   a trace that `sworn repair` made of one is no failure\n"
+	"  --tenant ID|NAME   the trace has to be this tenant's; @NAME is looked for in its store\n"
 	"  --unverified       answer from a trace that failed its check; every line is marked\n"
 	"  --help             print this\n"
 	"\n"
@@ -194,6 +197,8 @@ static int parse(int argc, char **argv, struct audit_options *options)
 		{ "allow-truncated", no_argument, NULL, 'T' },
 		{ "keystore", required_argument, NULL, 'K' },
 		{ "trust", required_argument, NULL, 'R' },
+		{ "allow-repaired", no_argument, NULL, 'P' },
+		{ "tenant", required_argument, NULL, 'I' },
 		{ "allow-unsigned", no_argument, NULL, 'U' },
 		{ "allow-untrusted", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -213,6 +218,8 @@ static int parse(int argc, char **argv, struct audit_options *options)
 		case 'S': options->store = optarg; break;
 		case 'K': options->keystore = optarg; break;
 		case 'R': options->trust_file = optarg; break;
+		case 'P': options->allow_repaired = true; break;
+		case 'I': options->tenant = optarg; break;
 		case 'U': options->allow_unsigned = true; break;
 		case 'V': options->allow_untrusted = true; break;
 		case 'c': options->call = optarg; break;
@@ -274,13 +281,33 @@ static void banner_json(struct audit *audit)
 	out_member_text(out, "verdict", result_word(result));
 	out_member_int(out, "code", result_code(result));
 	out_member_text(out, "reason", result->error == 0 ? NULL : result_reason(result));
-	out_member_uint(out, "events", result->report.events);
+	out_member_uint(out, "events", audit->events);
+	out_member_uint(out, "events_found", result->report.events);
+	out_member_uint(out, "events_signed", result->report.signed_events);
 	out_member_digest(out, "seal", result->report.seal_id);
 	out_member_bool(out, "signed", result->report.is_signed);
 	out_member_text(out, "signer", result->judgement.text[0] ? result->judgement.text : NULL);
 	out_member_text(out, "trust", trust_state_text(result->judgement.state));
 	out_member_text(out, "question", audit->question);
 	out_end(out);
+}
+
+/* How far somebody vouches for a trace that is cut off. */
+static void banner_prefix(struct audit *audit)
+{
+	const struct trace_report *report = &audit->result.report;
+	struct out *out = &audit->out;
+	if (!audit->result.found)
+		return;
+	if (audit->events < report->events) {
+		out_text(out, "all that are signed; behind them are ");
+		out_uint(out, report->events - audit->events);
+		out_text(out, " that nobody signed, which --allow-unsigned shows, too; ");
+	} else if (report->signed_events < report->events) {
+		out_text(out, "of which the last ");
+		out_uint(out, report->events - report->signed_events);
+		out_text(out, " are signed by nobody; ");
+	}
 }
 
 static void banner_text(struct audit *audit)
@@ -296,8 +323,9 @@ static void banner_text(struct audit *audit)
 		out_text(out, "; what follows is what could be read before that");
 	} else {
 		out_format(out, ": %s, ", result_word(result));
-		out_uint(out, result->report.events);
+		out_uint(out, audit->events);
 		out_text(out, " events, ");
+		banner_prefix(audit);
 		out_text(out, seal_word(result));
 		if (result->judgement.text[0]) {
 			out_text(out, ": ");
@@ -331,13 +359,35 @@ static int judge(struct audit *audit)
 	return code;
 }
 
+/* Whether it is a trace of the tenant that was named, if one was. */
+static int judge_tenant(struct audit *audit, const struct trust *trust, int *ret_code)
+{
+	const char *name = audit->options.tenant;
+	struct result *result = &audit->result;
+	uint8_t id[TENANT_ID_SIZE];
+	char text[128];
+	if (!name)
+		return 0;
+	if (trust_tenant(trust, name, id) < 0) {
+		*ret_code = usage("--tenant names no tenant of the keystore, and is no id:", name);
+		return 0;
+	}
+	if (memcmp(id, result->report.tenant, TENANT_ID_SIZE) == 0)
+		return 0;
+	snprintf(result->judgement.text, sizeof(result->judgement.text),
+		 "it is not a trace of tenant %s", audit_quote(name, text, sizeof(text)));
+	result->judgement.state = TRUST_TENANT;
+	return SWORN_EUNTRUSTED;
+}
+
 /* Who signed it, and for how many events that counts. */
 static int judge_signature(struct audit *audit, uint64_t *ret_events)
 {
 	const struct audit_options *options = &audit->options;
 	const struct trust_allow allow = { .is_unsigned = options->allow_unsigned,
 					   .untrusted = options->allow_untrusted,
-					   .truncated = options->allow_truncated };
+					   .truncated = options->allow_truncated,
+					   .repaired = options->allow_repaired };
 	struct result *result = &audit->result;
 	struct trust trust;
 	int code = VERIFY_OK, r;
@@ -354,6 +404,8 @@ static int judge_signature(struct audit *audit, uint64_t *ret_events)
 			snprintf(result->report.reason, sizeof(result->report.reason),
 				 "the header does not match its signature by %s",
 				 result->judgement.signer.name);
+		if (r == 0)
+			r = judge_tenant(audit, &trust, &code);
 		result->error = r < 0 ? r
 				      : trust_verdict(&result->judgement, &result->report,
 						      result->error, &allow, ret_events);
@@ -401,6 +453,7 @@ static int check(struct audit *audit, bool history)
 	if (audit->history)
 		history_finish(audit->history);
 	code = judge_signature(audit, &events);
+	audit->events = code == VERIFY_OK && !result->error ? events : result->report.events;
 	if (code == VERIFY_OK)
 		code = judge(audit);
 	if (code != VERIFY_OK || audit->out.unverified || events >= result->report.events)
@@ -415,10 +468,26 @@ static int find_blobs(const struct audit *audit, int store_fd)
 	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
 }
 
+/* The store to look in: that was named, that of the tenant that was named, or the default one. */
+static int find_store(const struct audit_options *options)
+{
+	char path[HOME_PATH_MAX];
+	struct trust trust;
+	uint8_t id[TENANT_ID_SIZE];
+	bool known = !options->store && options->tenant;
+	if (known) {
+		known = trust_load(&trust, options->keystore, options->trust_file) == 0 &&
+			trust_tenant(&trust, options->tenant, id) == 0 &&
+			trust_store(options->keystore, id, path, sizeof(path)) == 0;
+		trust_release(&trust);
+	}
+	return store_find(known ? path : options->store);
+}
+
 int audit_open(struct audit *audit, bool history)
 {
 	char name[256];
-	int store_fd = store_find(audit->options.store), code;
+	int store_fd = find_store(&audit->options), code;
 	const char *trace = audit->name;
 	if (audit->options.store && store_fd < 0)
 		return audit_fail(audit, VERIFY_UNKNOWN,
@@ -441,6 +510,7 @@ int audit_open(struct audit *audit, bool history)
 		audit->blobs_fd = find_blobs(audit, store_fd);
 		audit->name = audit->result.name = audit->found;
 		audit->result.allow_truncated = audit->options.allow_truncated;
+		audit->result.allow_repaired = audit->options.allow_repaired;
 		code = check(audit, history);
 	}
 	if (store_fd >= 0)

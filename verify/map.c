@@ -48,7 +48,7 @@ static int grow(struct map *map)
 
 int map_set(struct map *map, uint64_t first, uint64_t second, uint32_t value)
 {
-	if (2 * map->count >= map->capacity && grow(map) < 0)
+	if (4 * map->count >= 3 * map->capacity && grow(map) < 0)
 		return -ENOMEM;
 	struct map_entry *entry = slot(map->entries, map->capacity, first, second);
 	map->count += entry->value == 0;

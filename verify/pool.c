@@ -13,8 +13,7 @@ struct pool_chunk {
 };
 
 struct pool_entry {
-	uint64_t hash;
-	size_t length;
+	uint32_t hash, length;
 	const char *bytes; /* in a chunk; NULL: free */
 };
 
@@ -44,7 +43,7 @@ static char *take(struct pool *pool, size_t length)
 	return chunk->bytes + chunk->used - length;
 }
 
-static struct pool_entry *slot(struct pool_entry *entries, size_t capacity, uint64_t hash,
+static struct pool_entry *slot(struct pool_entry *entries, size_t capacity, uint32_t hash,
 			       const void *bytes, size_t length)
 {
 	size_t at = hash & (capacity - 1);
@@ -71,8 +70,8 @@ static int grow(struct pool *pool)
 
 const char *pool_keep(struct pool *pool, const void *bytes, size_t length)
 {
-	uint64_t hash = XXH3_64bits(bytes, length);
-	if (2 * pool->count >= pool->capacity && grow(pool) < 0)
+	uint32_t hash = (uint32_t)XXH3_64bits(bytes, length);
+	if (length > UINT32_MAX || (4 * pool->count >= 3 * pool->capacity && grow(pool) < 0))
 		return NULL;
 	struct pool_entry *entry = slot(pool->entries, pool->capacity, hash, bytes, length);
 	if (entry->bytes)
@@ -82,7 +81,7 @@ const char *pool_keep(struct pool *pool, const void *bytes, size_t length)
 		return NULL;
 	memcpy(copy, bytes, length);
 	copy[length] = '\0';
-	*entry = (struct pool_entry){ hash, length, copy };
+	*entry = (struct pool_entry){ hash, (uint32_t)length, copy };
 	pool->count++;
 	pool->bytes += length;
 	return copy;

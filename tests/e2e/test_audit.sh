@@ -141,6 +141,38 @@ code allowed 0 ps --allow-truncated --allow-unsigned "$DIR/cut.sworn"
 holds allowed "truncated"
 code allowed 0 events --allow-truncated --allow-unsigned "$DIR/cut.sworn"
 
+# Of a trace that is cut off only what is signed is shown; the rest has to be asked for.
+: > "$LOG/ticks"
+"$SWORN" record -o "$DIR/killed.sworn" -- sh -c 'i=0; while :; do i=$((i + 1)); echo $i; [ $i -lt 2000 ] || sleep 0.01; done' \
+	> "$LOG/ticks" 2> /dev/null < /dev/null &
+recorder=$!
+for ((i = 0; i < 200 && $(wc -l < "$LOG/ticks") < 2300; i++)); do sleep 0.1; done
+kill -KILL "$recorder"
+wait "$recorder" 2> /dev/null
+killed=$DIR/killed.sworn.partial
+read -r signed all < <(sworn verify --allow-truncated "$killed" 2>&1 | sed -nE 's/^  signed +([0-9]+) of ([0-9]+) events$/\1 \2/p')
+[ "${signed:-0}" -gt 0 ] && [ "$signed" -lt "$all" ] && pass || fail killed "no unsigned tail to look at: $signed of $all events"
+code tail 5 events --all "$killed"
+code tail 0 events --all --allow-truncated "$killed"
+holds tail "truncated, $signed events, all that are signed; behind them are $((all - signed)) that nobody signed"
+[ "$(($(wc -l < "$LOG/tail") - 1))" -eq "$signed" ] && pass || fail tail "$(wc -l < "$LOG/tail") lines for $signed signed events"
+code tail 0 show "$((signed - 1))" --allow-truncated "$killed" && code tail 4 show "$signed" --allow-truncated "$killed"
+code tail 0 events --all --allow-truncated --allow-unsigned "$killed"
+holds tail "truncated, $all events, of which the last $((all - signed)) are signed by nobody"
+[ "$(($(wc -l < "$LOG/tail") - 1))" -eq "$all" ] && pass || fail tail "$(wc -l < "$LOG/tail") lines for $all events"
+for question in info ps exec files net signals env timeline stats events "cat fd:1:1:write" "grep 2" "diff $TRACE"; do
+	read -ra words <<< "$question"
+	sworn audit "${words[@]}" --json --allow-truncated "$killed" > "$LOG/tail" 2> /dev/null
+	/usr/bin/python3 - "$LOG/tail" "$signed" <<- 'P' && pass || fail tail "$question shows events that nobody signed"
+		import json, sys
+		last = int(sys.argv[2])
+		lines = [json.loads(line) for line in open(sys.argv[1])]
+		assert lines[0]["events"] == lines[0]["events_signed"] == last < lines[0]["events_found"], lines[0]
+		numbers = [value for line in lines[1:] for key, value in line.items() if key in ("event", "start", "end", "first", "last")]
+		assert all(number is None or not isinstance(number, int) or number < last for number in numbers), max(numbers)
+	P
+done
+
 # Who signed it is said; somebody whom this keystore does not know is nobody.
 code signer 0 ps --json "$TRACE"
 holds signer '"trust":"trusted"'
