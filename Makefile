@@ -27,7 +27,7 @@ CMAKE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL cmake
 C_FILES = $(shell find sworn.c cmake traces sandbox record replay verify tests -name '*.[ch]')
 SCRIPTS = .ci/deps .ci/run $(shell find tests -name "*.sh" -not -path "*/data/*")
 
-.PHONY: all build deps deps-compat demo test check compat format bench soak races twins reproduce deps-reproduce fuzz mutate tamper cover clean help
+.PHONY: all build deps deps-compat demo test check compat format bench bench-audit soak races twins reproduce deps-reproduce fuzz mutate tamper cover clean help
 
 all: build
 
@@ -66,6 +66,10 @@ format:
 bench: deps
 	@$(MAKE) --no-print-directory build
 	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest python3 tests/bench/bench.py
+
+bench-audit: deps
+	@$(MAKE) --no-print-directory build
+	@SWORN=$(CURDIR)/$(BUILD)/sworn GUESTS=$(CURDIR)/$(BUILD)/guest python3 tests/bench/audit.py
 
 # What the programs of tests/compat/ need; no daemon is started when its package is installed.
 deps-compat:
@@ -139,7 +143,7 @@ help:
 	@echo 'make format   let clang-format write the sources'
 	@echo 'make compat   real programs, or NAMES: recorded in COMPAT_MODES, replayed COMPAT_REPLAYS=1 times, beside COMPAT_LOAD=0 loops'
 	@echo 'make deps-compat  install those programs'
-	@echo 'make bench    time of recording and replaying, against native'
+	@echo 'make bench    time of recording and replaying, against native; bench-audit: of the questions of sworn audit'
 	@echo 'make soak     every program ten times, quiet and under load; again until SOAK_SECONDS=0 are over'
 	@echo 'make races    races: RACES_SEEDS=300 seeds RACES_RUNS=20 times each, the same every time'
 	@echo 'make twins    programs TWINS=10 times each with one seed, on a busy host, the same every time'

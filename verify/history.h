@@ -63,7 +63,6 @@ struct history_bytes {
 
 /* A file identity: it keeps its number when it is renamed; a name that is used again after unlink is another file. */
 struct history_file {
-	enum history_kind kind;
 	const char *path; /* of its first use, from the root; a name in brackets for what has no path */
 	const char *last;	/* the name it had last, once it has none any more; else NULL */
 	uint32_t place;		/* where it is now; 0: deleted, or never had one */
@@ -72,9 +71,11 @@ struct history_file {
 	uint32_t changes;	/* newest, a list by `next` */
 	uint32_t mode;		/* st_mode as a stat told it last, 0: none did */
 	uint64_t device, inode; /* of the same; 0: unknown */
-	bool created, deleted, opened, changed; /* by the run; changed: written, or any history_change */
-	bool mapped_writable; /* mapped shared and writable: what was written through memory is not counted */
-	bool absent; /* every look found nothing */
+	enum history_kind kind : 8;
+	bool created : 1, deleted : 1, opened : 1,
+		changed : 1; /* by the run; changed: written, or any history_change */
+	bool mapped_writable : 1; /* mapped shared and writable: what was written through memory is not counted */
+	bool absent : 1; /* every look found nothing */
 	struct history_bytes moved;
 	uint8_t content[DIGEST_BYTES]; /* SHA-256 of what a mapping showed of it last; zeros: never mapped */
 	uint32_t sink;		       /* number of its output in the END event; 0: none */

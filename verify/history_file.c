@@ -47,22 +47,33 @@ uint32_t file_at_place(struct history *history, uint32_t number)
 	return file;
 }
 
+static uint32_t find_use(const struct moment *moment, uint32_t number, uint32_t process)
+{
+	const struct history *history = moment->history;
+	uint32_t newest = file_get(history, number)->uses;
+	if (newest && history->uses[newest - 1].process == process)
+		return newest;
+	return map_find(&moment->inside->uses, number, process);
+}
+
 struct history_use *file_use(const struct moment *moment, uint32_t number)
 {
 	static struct history_use spare;
 	struct history *history = moment->history;
 	struct history_file *file = file_get(history, number);
 	uint32_t process = moment->thread->process;
-	uint32_t found = file ? map_find(&moment->inside->uses, number, process) : 0;
+	uint32_t found = file ? find_use(moment, number, process) : 0;
 	struct history_use *use = found ? &history->uses[found - 1] : NULL;
+	/* The newest of a file is found by the file: most have no other one, and none in the map. */
+	if (!use && file && file->uses &&
+	    map_set(&moment->inside->uses, number, history->uses[file->uses - 1].process, file->uses) < 0)
+		moment->inside->error = -ENOMEM;
 	if (!use && file && (use = HISTORY_ADD(history, uses)) != NULL) {
 		use->file = number;
 		use->process = process;
 		use->first = moment->event->number;
 		use->next = file->uses;
 		file->uses = (uint32_t)history->uses_count;
-		if (map_set(&moment->inside->uses, number, process, file->uses) < 0)
-			moment->inside->error = -ENOMEM;
 	}
 	if (!use)
 		use = &spare;

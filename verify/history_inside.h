@@ -66,7 +66,7 @@ struct history_inside {
 	size_t live_capacity;
 	uint32_t free_handle; /* a list by `file` */
 	struct map pids;      /* -> process */
-	struct map uses;      /* file, process -> use */
+	struct map uses;      /* file, process -> use, unless it is the newest of the file */
 	struct map peers;     /* socket, address -> peer */
 	struct map callers; /* address -> the socket that connected to it last, a list by inside->queue */
 	struct map bound;	/* socket -> 1 when `local` was given by bind */

@@ -101,9 +101,9 @@ static void each_verdict_has_its_exit_code(void **state)
 	assert_null(strstr(out, "ok\n"));
 	assert_int_equal(VERIFY("bad.sworn"), 5);
 	assert_non_null(strstr(out, "bad.sworn: corrupt: "));
-	assert_int_equal(VERIFY("no/such/file"), 3);
+	assert_int_equal(VERIFY("no/such/file"), 4);
 	assert_int_equal(VERIFY("@latest"), 4);
-	assert_int_equal(VERIFY("@nothing"), 3);
+	assert_int_equal(VERIFY("@nothing"), 4);
 	assert_int_equal(VERIFY("--nonsense", "t.sworn"), 2);
 	assert_int_equal(VERIFY("--store"), 2);
 	assert_int_equal(VERIFY("--list"), 2);
@@ -121,7 +121,8 @@ static void the_worst_of_several_verdicts_counts(void **state)
 	cut("t.sworn", "cut.sworn", 0.9);
 	assert_int_equal(VERIFY("t.sworn", "t.sworn"), 0);
 	assert_int_equal(VERIFY("t.sworn", "cut.sworn", "no/such/file"), 5);
-	assert_int_equal(VERIFY("@latest", "no/such/file", "t.sworn"), 3);
+	assert_int_equal(VERIFY("@latest", "t.sworn/no-directory", "t.sworn"), 3);
+	assert_int_equal(VERIFY("@latest", "no/such/file", "t.sworn"), 4);
 	assert_int_equal(VERIFY("t.sworn", "@latest"), 4);
 }
 
@@ -175,11 +176,11 @@ static void the_report_holds_what_tools_rely_on(void **state)
 		if (!strstr(out, keys[i]))
 			fail_msg("no %s in %s", keys[i], out);
 	assert_non_null(strstr(err, "t.sworn: ok"));
-	assert_int_equal(VERIFY("--report", "r.json", "t.sworn", "no/such/file"), 3);
+	assert_int_equal(VERIFY("--report", "r.json", "t.sworn", "no/such/file"), 4);
 	slurp("r.json", out, sizeof(out));
 	assert_non_null(strstr(out, "\"traces\":[{\"trace\":{\"path\":\"t.sworn\""));
 	assert_non_null(strstr(out, "},{\"trace\":{\"path\":\"no/such/file\""));
-	assert_non_null(strstr(out, "\"code\":3}]"));
+	assert_non_null(strstr(out, "\"code\":4}]"));
 	assert_int_equal(system("python3 -m json.tool r.json > /dev/null 2>&1 ||"
 				" ! command -v python3 > /dev/null"),
 			 0);
