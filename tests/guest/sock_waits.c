@@ -169,8 +169,9 @@ static void interrupted(int fd)
 
 	expect(sigaction(SIGALRM, &action, NULL) == 0);
 	limit(fd, SO_RCVTIMEO, 4000);
+	begin();
 	expect(setitimer(ITIMER_REAL, &soon, NULL) == 0);
-	begin(), end("interrupted", read(fd, &byte, 1), 100);
+	end("interrupted", read(fd, &byte, 1), 100);
 	say("by signal %d\n", (int)rung);
 	limit(fd, SO_RCVTIMEO, 0);
 }
@@ -182,12 +183,13 @@ static void woken(int fd, int other)
 	pid_t pid;
 
 	limit(fd, SO_RCVTIMEO, 4000);
+	begin();
 	pid = fork();
 	if (pid == 0) {
 		nanosleep(&nap, NULL);
 		_exit(write(other, "y", 1) != 1);
 	}
-	begin(), end("woken", read(fd, &byte, 1), 50);
+	end("woken", read(fd, &byte, 1), 50);
 	expect(reap(pid) == 0);
 }
 
