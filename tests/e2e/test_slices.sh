@@ -1,20 +1,23 @@
 #!/bin/bash
-# Seeded turns that end at exact counts of branches (--schedule seeded --preempt pmu). Few hosts of tests have a counter, so this is sworn with a
-# watchpoint for one, and the guests count their rounds where that sees it: tests/counted. The interrupt comes at different distances
-# from the end of a slice, as it does on hardware, and the events are the same all the same.
+# Seeded turns that end at exact counts of branches (--schedule seeded --preempt pmu). Few hosts of tests have a counter, so this is sworn with another
+# one, of tests/counted: a watchpoint, where guests count their rounds themselves, or steps, for all others. The interrupt comes at different
+# distances from the end of a slice, as it does on hardware, and the events are the same all the same.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-SWORN=${BUILD:-$(dirname "$GUESTS")}/tools/sworn_watched
+tools=${BUILD:-$(dirname "$GUESTS")}/tools
+SWORN=$tools/sworn_watched
+export WATCHED_SLICE=200 STEPPED_SLICE=160
 
-# recorded NAME MARGIN SEED OPTION... -- GUEST: a trace and its events
+# recorded NAME MARGIN SEED OPTION... -- GUEST: a trace and its events. MARGIN may be MARGIN:SKID for the counter that steps.
 recorded()
 {
 	local name=$1 margin=$2 seed=$3 status=0
+	local -x WATCHED_MARGIN=$margin STEPPED_MARGIN=${margin%:*} STEPPED_SKID=${margin#*:}
 
 	shift 3
 	fresh true
 	rm -f "$TRACES/$name.sworn"
-	(cd "$RUN" && WATCHED_MARGIN=$margin WATCHED_SLICE=200 sworn record --schedule seeded --preempt pmu --seed "$seed" --env PATH=/usr/bin:/bin \
+	(cd "$RUN" && sworn record --schedule seeded --preempt pmu --seed "$seed" --env PATH=/usr/bin:/bin \
 		-o "$TRACES/$name.sworn" "$@" > "$LOG/$name.out" 2> "$LOG/$name.err" < /dev/null) || status=$?
 	[ "$status" -eq 0 ] || {
 		fail "$name" "recording ends with $status: $(tail -n 1 "$LOG/$name.err")"
@@ -33,33 +36,32 @@ cuts()
 	grep -c '^[0-9]* turn .* count=' "$LOG/$1.events"
 }
 
+margins=(40 3 1)
+
 # exact NAME CUTS OPTION... -- GUEST: with one seed the same events wherever the interrupt comes, at least CUTS turns that end at counts, and a
-# replay that gets there, too
+# replay that gets there, too; SEED is 1 where it is not set
 exact()
 {
 	local name=$1 least=$2 margin
 
 	shift 2
-	for margin in 40 3 1; do
-		recorded "$name.$margin" "$margin" 1 "$@" || return
-		cmp -s "$LOG/$name.40.events" "$LOG/$name.$margin.events" || {
+	for margin in "${margins[@]}"; do
+		recorded "$name.$margin" "$margin" "${SEED:-1}" "$@" || return
+		cmp -s "$LOG/$name.${margins[0]}.events" "$LOG/$name.$margin.events" || {
 			fail "$name" "with an interrupt $margin before the end it has other events; first:"
-			diff "$LOG/$name.40.events" "$LOG/$name.$margin.events" | head -n 4 | cut -c1-300
+			diff "$LOG/$name.${margins[0]}.events" "$LOG/$name.$margin.events" | head -n 4 | cut -c1-300
 			return
 		}
 	done
-	[ "$(cuts "$name.40")" -ge "$least" ] || {
-		fail "$name" "$(cuts "$name.40") of its turns end at counts, not $least or more"
+	[ "$(cuts "$name.$margin")" -ge "$least" ] || {
+		fail "$name" "$(cuts "$name.$margin") of its turns end at counts, not $least or more"
 		return
 	}
-	grep -q '^  requires     pmu' "$LOG/$name.40.verify" && grep -q '^  assumptions  none' "$LOG/$name.40.verify" || {
-		fail "$name" "it should require a counter and assume nothing:" "$(grep -E 'requires|assumptions' "$LOG/$name.40.verify")"
+	grep -q '^  requires     pmu' "$LOG/$name.$margin.verify" && grep -q '^  assumptions  none' "$LOG/$name.$margin.verify" || {
+		fail "$name" "it should require a counter and assume nothing:" "$(grep -E 'requires|assumptions' "$LOG/$name.$margin.verify")"
 		return
 	}
-	for margin in 40 3; do
-		WATCHED_MARGIN=17 replay_check "$name.$margin" "$TRACES/$name.$margin.sworn" || return
-	done
-	pass
+	WATCHED_MARGIN=17 replay_check "$name.$margin" "$TRACES/$name.$margin.sworn" && pass
 }
 
 exact counts 4 -- "$GUESTS/spin_counts"
@@ -127,4 +129,12 @@ if [ "$status" -ne 3 ] || ! grep -q 'hardware counter' "$LOG/none.out"; then
 else
 	pass
 fi
+
+# With every branch counted, those of libraries too, and interrupts that are late by what comes.
+SWORN=$tools/sworn_stepped
+margins=(40:0 70:60)
+exact stepped_race 50 -- "$GUESTS/race_counts" show
+SEED=5 exact stepped_exec 2 -- "$GUESTS/exec_thread"
+exact stepped_stop 2 -- "$GUESTS/group_stop"
+exact stepped_flag 4 -- "$GUESTS/spin_flag"
 finish
