@@ -387,12 +387,28 @@ static void tell_place(struct recording *recording)
 	view->moved = workdir != NULL;
 }
 
+/* Each of its own, so that drawing from one shifts no other. */
+static void begin_streams(struct recording *recording)
+{
+	const char *order = recording->options.order ? recording->options.order : recording->seed;
+	struct recorder *rec = &recording->recorder;
+
+	random_init(&recording->random, recording->seed, "random");
+	rec->random = &recording->random;
+	random_init(&recording->order, order, "schedule");
+	rec->order = &recording->order;
+	/* Of its own, so that turns are the same with a counter and without until a slice is full. */
+	random_init(&recording->slices, order, "slice");
+	rec->slices = &recording->slices;
+	random_init(&recording->pace, recording->seed, "clock");
+	rec->pace = &recording->pace;
+}
+
 static int prepare(struct recording *recording)
 {
 	struct recorder *rec = &recording->recorder;
 	struct sigaction too_large;
 	struct rlimit files;
-	const char *order;
 	bool pmu = strcmp(recording->options.preempt, "pmu") == 0;
 	int r, lock, cpu;
 
@@ -401,19 +417,10 @@ static int prepare(struct recording *recording)
 		recording->directory[0] = '\0';
 	uname(&recording->host);
 	choose_seed(recording);
-	random_init(&recording->random, recording->seed, "random");
-	rec->random = &recording->random;
 	rec->virtual_clock = recording->options.clock_virtual;
 	rec->seeded = recording->options.schedule_seeded;
 	rec->chaos = recording->options.chaos;
-	order = recording->options.order ? recording->options.order : recording->seed;
-	random_init(&recording->order, order, "schedule");
-	rec->order = &recording->order;
-	/* Of its own, so that turns are the same with a counter and without until a slice is full. */
-	random_init(&recording->slices, order, "slice");
-	rec->slices = &recording->slices;
-	random_init(&recording->pace, recording->seed, "clock");
-	rec->pace = &recording->pace;
+	begin_streams(recording);
 	outside_init(rec);
 	rec->network = recording->options.allow_network;
 	rec->epoch_ns = recording->options.epoch_ns;
