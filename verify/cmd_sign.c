@@ -200,6 +200,12 @@ static enum verify_code add(struct signing *signing)
 			input->name, FRAME_TRAILERS_MAX);
 		return VERIFY_UNKNOWN;
 	}
+	if (r == -EPERM) {
+		fprintf(stderr,
+			"sworn sign: %s belongs to somebody else, who would lose it; sign a copy of it\n",
+			input->name);
+		return VERIFY_UNKNOWN;
+	}
 	if (r < 0)
 		return input_fail("sign", input->name, r);
 	printf("%s\n", input->name);

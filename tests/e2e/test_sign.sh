@@ -104,6 +104,30 @@ head -c 300000 before.sworn > cut.sworn
 expect 5 'truncated' sworn sign cut.sworn
 expect 4 '' sworn sign nowhere.sworn
 expect 2 'one TRACE' sworn sign run.sworn other.sworn
+# There is room for 64, and then for no more.
+python3 - "$E2E/../tools" << 'END_OF_PYTHON' || fail full "could not be made"
+import sys
+sys.path.insert(0, sys.argv[1])
+import forge, signing
+data = open("before.sworn", "rb").read()
+seal = signing.seal_id(next(whole for kind, _, whole in forge.split(data) if kind == "SEAL"))
+with open("full.sworn", "wb") as file:
+    file.write(data + b"".join(signing.trailer(1 + at % 3, "signature", {0: 1, 1: seal, 2: at}) for at in range(64)))
+END_OF_PYTHON
+cp full.sworn filled.sworn
+expect 0 'vouched' sworn verify full.sworn
+expect 3 'carries 64 statements already' sworn sign full.sworn
+same filled.sworn full.sworn full
+chmod 711 "$WORK"
+if [ "$(id -u)" -eq 0 ] && setpriv --reuid 12345 --regid 12345 --clear-groups test -x "$SWORN" -a -x "$WORK"; then
+	cp before.sworn foreign.sworn && chmod 644 foreign.sworn && mkdir -m 777 shared && mv foreign.sworn ours.pub shared
+	expect 3 'belongs to somebody else' setpriv --reuid 12345 --regid 12345 --clear-groups env HOME="$WORK/shared" \
+		XDG_DATA_HOME="$WORK/shared/data" bash -c "'$SWORN' key init > /dev/null && '$SWORN' sign --trust shared/ours.pub shared/foreign.sworn"
+	same before.sworn shared/foreign.sworn foreign
+	mv shared/ours.pub .
+else
+	skip foreign "needs root, and a place where others may run sworn"
+fi
 # A report tells all.
 expect 0 '' sworn verify --trust theirs.pub --report said.json run.sworn
 python3 - << 'END_OF_PYTHON' && pass || fail report "$(cat said.json)"
