@@ -12,7 +12,7 @@ have verifier zstd openssl || finish
 export PYTHONPATH=$E2E/..:$E2E/../tools PYTHONDONTWRITEBYTECODE=1
 mkdir "$WORK/made" "$WORK/archives"
 "$(dirname "$SWORN")/tools/tamper" "$WORK/made" 0 || fail made "no archives"
-HOME= XDG_DATA_HOME= sworn record --store "$WORK/store" -- "$GUESTS/args_env" > /dev/null 2>&1 || fail thin "no trace"
+HOME='' XDG_DATA_HOME='' sworn record --store "$WORK/store" -- "$GUESTS/args_env" > /dev/null 2>&1 || fail thin "no trace"
 thin=$(readlink -f "$WORK/store/latest")
 sworn pack "$thin" -o "$WORK/made/packed.sworn" > /dev/null 2>&1 || fail packed "not packed"
 head -c $(($(stat -c %s "$WORK/made/a.sworn") - 200)) "$WORK/made/a.sworn" > "$WORK/cut.sworn"
