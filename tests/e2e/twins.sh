@@ -24,14 +24,13 @@ mkdir -p "$WORK/keys.0" "$WORK/keys.1"
 [ "${users[1]}" = env ] || chown "$own:$own" "$WORK/keys.1"
 chmod a+x "$WORK" && chmod 755 "$TRACES" && chmod 1777 "$TRACES/1"
 
-# twin NUMBER NAME SETUP COMMAND...: one recording; its exit status
+# twin NUMBER NAME COMMAND...: one recording of it in a copy of $RUN; its exit status
 twin()
 {
-	local place=${places[$1 % 2]} side=$(($1 % 2)) name=$2 setup=$3 given=() variable
+	local place=${places[$1 % 2]} side=$(($1 % 2)) name=$2 given=() variable
 
-	shift 3
-	fresh "$setup" || return 99
-	rm -rf "$place" && mkdir -p "$(dirname "$place")" && mv "$RUN" "$place" && mkdir "$RUN"
+	shift 2
+	rm -rf "$place" && mkdir -p "$(dirname "$place")" && cp -a "$RUN" "$place" || return 99
 	[ "$side" -eq 0 ] || [ "${users[1]}" = env ] || chown -R "$own:$own" "$place"
 	for variable in PATH "${!GIT_@}"; do
 		given+=(--env "$variable")
@@ -62,10 +61,15 @@ check_program()
 	done
 	shift
 	[ -z "${TWINS_ONLY:-}" ] || [[ " $TWINS_ONLY " = *" $name "* ]] || return 0
+	# Once: what it makes is an input, and may hold times and numbers of its own files (the index of git).
+	fresh "$setup" || {
+		fail "$name" "no directory to run it in"
+		return 1
+	}
 	for ((i = 0; i < ${TWINS:-2}; i++)); do
 		side=$((i % 2)) status=0
 		rm -f "$TRACES/$side/$name.sworn"
-		twin "$i" "$name" "$setup" "$@" || status=$?
+		twin "$i" "$name" "$@" || status=$?
 		[ "$status" -eq "$wanted" ] || {
 			fail "$name" "recording $i ends with $status: $(tail -n 1 "$LOG/$name.err")"
 			return 1
