@@ -223,7 +223,14 @@ if [ "${REPRODUCE_TABLE:-}" ]; then
 		echo '|---|---|---|---|---|---|---|---|---|---|---|---|---|'
 		while read -r name _; do
 			[[ $name = "#"* ]] || cat "$results/$name" 2> /dev/null
-		done < "$HERE/packages.txt"
+		done < "$HERE/packages.txt" | tee "$LOG/rows"
+		awk -F ' *[|] *' '
+			{ split($6, n, " of "); split($7, s, " of "); native += n[1]; all += n[2]; sworn += s[1] }
+			{ split($8, n, " of "); split($9, s, " of "); tree_native += n[1]; tree += n[2]; tree_sworn += s[1] }
+			END {
+				printf "\nIn all, %d of %d files that the builds are for differ natively, %d under Sworn; ", native, all, sworn
+				printf "of %d files of the trees %d and %d.\n", tree, tree_native, tree_sworn
+			}' "$LOG/rows"
 	} > "$REPRODUCE_TABLE.new"
 	mv "$REPRODUCE_TABLE.new" "$REPRODUCE_TABLE"
 fi
