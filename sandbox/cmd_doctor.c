@@ -12,6 +12,9 @@ enum doctor_code { DOCTOR_OK = 0, DOCTOR_USAGE = 2, DOCTOR_UNABLE = 3 };
 
 static const char help[] = "usage: sworn doctor [--json]\n"
 			   "\n"
+			   "  sworn doctor && sworn record -- make test\n"
+			   "  sworn doctor --json | python3 -m json.tool\n"
+			   "\n"
 			   "Tries what this host offers of what Sworn uses, says what each gap costs, and names\n"
 			   "the setting that closes it. Changes nothing.\n"
 			   "\n"
@@ -19,9 +22,7 @@ static const char help[] = "usage: sworn doctor [--json]\n"
 			   "  --help  print this\n"
 			   "\n"
 			   "Exit codes: 0 programs can be recorded and replayed here, whatever the gaps; 2 usage;\n"
-			   "3 something is missing without which nothing works.\n"
-			   "\n"
-			   "Example: sworn doctor && sworn record -- make test\n";
+			   "3 something is missing without which nothing works.\n";
 
 static const char *const states[] = { [PROBE_OK] = "ok", [PROBE_MISSING] = "missing", [PROBE_OFF] = "off" };
 

@@ -20,7 +20,7 @@
 static const char help[] = "usage: sworn list [--json] [--store DIR]\n"
 			   "\n"
 			   "  sworn list\n"
-			   "  sworn list --json | jq -r '.traces[] | select(.state == \"unfinished\").name'\n"
+			   "  sworn list --json | python3 -m json.tool\n"
 			   "\n"
 			   "Lists the traces of a store, oldest first; * marks the one that `sworn replay` takes without a name. The state is what\n"
 			   "the seal says, which nobody checked here: sealed (complete), prefix (the recorder ended early), repaired, recording,\n"

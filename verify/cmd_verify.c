@@ -17,6 +17,10 @@
 static const char help[] =
 	"usage: sworn verify [OPTIONS] TRACE...\n"
 	"\n"
+	"Examples:\n"
+	"  sworn verify hello.sworn\n"
+	"  sworn verify --list hello.sworn | grep ' nr=1 '    its writes\n"
+	"\n"
 	"Checks traces without executing anything: every frame, hash, link, count, blob, record\n"
 	"and the seal of each TRACE. A TRACE is a path, @latest, or @NAME of a trace in the store.\n"
 	"\n"
@@ -40,11 +44,7 @@ static const char help[] =
 	"change no verdict.\n"
 	"Exit codes: 0 all ok; 1 the attestation says that the replay diverged; 2 usage; 3 one could not be read or needs a newer sworn;\n"
 	"4 one is not there; 5 one is truncated, repaired, corrupt, unsigned or untrusted, or the attestation is no\n"
-	"good one of it.\n"
-	"\n"
-	"Examples:\n"
-	"  sworn record -o hello.sworn -- /bin/echo hello && sworn verify hello.sworn\n"
-	"  sworn verify --list hello.sworn | grep ' nr=1 '\n";
+	"good one of it.\n";
 
 struct options {
 	bool list;
