@@ -7,6 +7,7 @@
 #include "record/record.h"
 #include "replay/replay.h"
 #include "sandbox/doctor.h"
+#include "verify/input.h"
 #include "verify/verify.h"
 
 enum { EXIT_USAGE = 2 };
@@ -71,7 +72,13 @@ static void print_usage(FILE *out)
 
 static int unknown_verb(const char *name)
 {
-	fprintf(stderr, "sworn: no verb '%s'; `sworn help` lists them\n", name);
+	size_t nearest = 0;
+
+	for (size_t i = 1; i < VERBS; i++)
+		if (input_distance(name, verbs[i].name) < input_distance(name, verbs[nearest].name))
+			nearest = i;
+	fprintf(stderr, "sworn: no verb '%s'; the nearest is `sworn %s`, `sworn help` lists all\n",
+		name, verbs[nearest].name);
 	return EXIT_USAGE;
 }
 

@@ -238,6 +238,8 @@ static int parse(int argc, char **argv, struct audit_options *options)
 		default: return usage("unknown option", argv[optind - 1]);
 		}
 	}
+	if (r == 0 && options->from > options->to)
+		return usage("--from is behind --to", NULL);
 	return r;
 }
 
@@ -351,10 +353,10 @@ static int judge(struct audit *audit)
 		audit->out.unverified = true;
 		return VERIFY_OK;
 	}
-	audit_fail(audit, code, "%s is %s: %s; nothing was answered, `sworn verify` says more%s",
+	audit_fail(audit, code, "%s: %s: %s; nothing was answered; %s%s",
 		   audit_quote(audit->name, name, sizeof(name)), result_word(result),
-		   result_reason(result),
-		   result->info && code == VERIFY_INTEGRITY ? ", --unverified answers all the same"
+		   result_reason(result), result_advice(result),
+		   result->info && code == VERIFY_INTEGRITY ? "; --unverified answers all the same"
 							    : "");
 	return code;
 }

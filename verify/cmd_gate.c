@@ -9,6 +9,7 @@
 #include "../traces/error.h"
 #include "gate.h"
 #include "gate_show.h"
+#include "input.h"
 #include "verify.h"
 
 #define TIMEOUT_S 1800
@@ -390,6 +391,7 @@ int cmd_gate(int argc, char **argv)
 		{ "diff", diff_verb },
 	};
 	const char *name = argc > 1 ? argv[1] : "";
+	size_t nearest = 0;
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		fputs(help, stdout);
 		return 0;
@@ -397,5 +399,13 @@ int cmd_gate(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (!strcmp(name, verbs[i].name))
 			return verbs[i].function(argc - 1, argv + 1);
-	return *name ? usage("no verb ", name) : usage("run, list, explain or diff has to follow", "");
+	if (!*name)
+		return usage("run, list, explain or diff has to follow", "");
+	for (size_t i = 1; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (input_distance(name, verbs[i].name) < input_distance(name, verbs[nearest].name))
+			nearest = i;
+	fprintf(stderr,
+		"sworn gate: no verb %s; the nearest is `sworn gate %s`, `sworn gate --help` lists all\n",
+		name, verbs[nearest].name);
+	return GATE_USAGE;
 }

@@ -51,7 +51,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'p': ret->allow_repaired = true; break;
 		case 'h': fputs(help, stdout); return 1;
 		case ':': return input_usage("import", "an option lacks its value");
-		default: return input_usage("import", "unknown option");
+		default: return input_unknown("import", argv[optind - 1]);
 		}
 	}
 	return optind == argc ? input_usage("import", "no FILE is named") : 0;

@@ -157,7 +157,7 @@ int cmd_list(int argc, char **argv)
 		case 'j': as_json = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		case ':': return input_usage("list", "an option lacks its value");
-		default: return input_usage("list", "unknown option");
+		default: return input_unknown("list", argv[optind - 1]);
 		}
 	}
 	if (optind < argc)

@@ -50,7 +50,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 's': ret->store = optarg; break;
 		case 'h': fputs(help, stdout); return 1;
 		case ':': return input_usage("pack", "an option lacks its value");
-		default: return input_usage("pack", "unknown option");
+		default: return input_unknown("pack", argv[optind - 1]);
 		}
 	}
 	ret->trace = optind < argc ? argv[optind] : "@latest";

@@ -57,7 +57,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 'u': ret->unused = true; break;
 		case 'h': fputs(help, stdout); return 1;
 		case ':': return input_usage("rm", "an option lacks its value");
-		default: return input_usage("rm", "unknown option");
+		default: return input_unknown("rm", argv[optind - 1]);
 		}
 	}
 	return optind == argc && !ret->unused ? input_usage("rm", "no trace is named") : 0;

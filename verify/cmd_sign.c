@@ -79,7 +79,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		case 's': ret->store = optarg; break;
 		case 'h': fputs(help, stdout); return 1;
 		case ':': return input_usage("sign", "an option lacks its value");
-		default: return input_usage("sign", "unknown option");
+		default: return input_unknown("sign", argv[optind - 1]);
 		}
 	}
 	if (optind == argc)

@@ -60,7 +60,7 @@ static int parse(int argc, char **argv, struct options *ret)
 			break;
 		case 'h': fputs(help, stdout); return 1;
 		case ':': return input_usage("unpack", "an option lacks its value");
-		default: return input_usage("unpack", "unknown option");
+		default: return input_unknown("unpack", argv[optind - 1]);
 		}
 	}
 	if (optind == argc)

@@ -298,7 +298,7 @@ static int parse(int argc, char **argv, struct options *options)
 		case 'r': options->report = optarg; break;
 		case 'h': fputs(help, stdout); return 1;
 		case ':': return usage("an option lacks its value");
-		default: return usage("unknown option");
+		default: return input_unknown("verify", argv[optind - 1]);
 		}
 	}
 	if (optind == argc)

@@ -21,6 +21,13 @@ int input_usage(const char *verb, const char *problem)
 	return VERIFY_USAGE;
 }
 
+int input_unknown(const char *verb, const char *option)
+{
+	char problem[128];
+	snprintf(problem, sizeof(problem), "unknown option %s", option);
+	return input_usage(verb, problem);
+}
+
 static const char *advice(int error)
 {
 	switch (error) {

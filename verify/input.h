@@ -40,6 +40,8 @@ void input_print_left(const struct input *input);
 enum verify_code input_fail(const char *verb, const char *what, int error);
 /* Prints a mistake in how the verb was called. Gives the exit code. */
 int input_usage(const char *verb, const char *problem);
+/* The same for an option that the verb does not know. */
+int input_unknown(const char *verb, const char *option);
 
 /* How many characters have to be changed, added or left out to make one name, of 255 characters at most, of the other. */
 size_t input_distance(const char *a, const char *b);

@@ -81,7 +81,7 @@ const char *result_word(const struct result *result)
 }
 
 /* Every failure ends with what to do next. */
-static const char *advice(const struct result *result)
+const char *result_advice(const struct result *result)
 {
 	if (is_repaired(result))
 		return "what it was made of may tell more; --allow-repaired takes it as far as it goes";
@@ -186,7 +186,7 @@ const char *result_reason(const struct result *result)
 void result_print_problem(FILE *out, const struct result *result)
 {
 	fprintf(out, "%s: %s: %s; %s\n", result->name, result_word(result), result_reason(result),
-		advice(result));
+		result_advice(result));
 }
 
 /* Who vouches for it, and for how much. */

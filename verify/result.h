@@ -50,8 +50,9 @@ void result_note(struct result *result, const struct event *event);
 
 /* One line for a result that is not ok: what, why and what to do next. */
 void result_print_problem(FILE *out, const struct result *result);
-/* Why it is not ok, without what to do about it. */
+/* Why it is not ok, without what to do about it; and that, as a sentence. */
 const char *result_reason(const struct result *result);
+const char *result_advice(const struct result *result);
 
 void result_print(FILE *out, const struct result *result);
 

@@ -88,6 +88,15 @@ for arguments in "run good" "run --mode guess good" "run --mode replay" "run --m
 done
 sworn verify good/one.sworn > /dev/null && pass || fail usage "a report took the place of a trace"
 
+gate typo 2 rum --mode replay good
+says typo 'the nearest is .sworn gate run.'
+for verb in "verify" "replay" "audit ps" "gate explain" "gate list" "pack -o x" "unpack" "repair -o x" "import"; do
+	status=0
+	# shellcheck disable=SC2086 # these are words
+	sworn $verb pointer.sworn > "$LOG/pointer" 2>&1 < /dev/null || status=$?
+	[ "$status" -eq 3 ] && grep -q 'git lfs pull' "$LOG/pointer" && pass || fail pointer "sworn $verb exits with $status: $(cat "$LOG/pointer")"
+done
+
 gate list 0 list good
 says list "seeded    good/inner/two.sworn  tenant default  sh -c 'echo two >&2; exit 3'"
 gate list_bad 4 list empty
