@@ -253,10 +253,7 @@ static int open_files(struct run *run)
 	run->outcome.name = name;
 	if (run->store_fd < 0)
 		run->store_fd = store_find(run->store);
-	if (!run->options.store)
-		run->blobs_fd = store_blobs_beside(run->fd);
-	if (run->blobs_fd < 0 && run->store_fd >= 0)
-		run->blobs_fd = store_blobs(run->store_fd);
+	run->blobs_fd = store_find_blobs(run->store_fd, run->options.store != NULL, run->fd);
 	return run->blobs_fd >= 0 ? start_sources(run) : 0;
 }
 

@@ -145,6 +145,19 @@ int store_blobs_beside(int trace_fd)
 	return open_directory(AT_FDCWD, path);
 }
 
+static bool is_no_store(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -EACCES || error == -ELOOP;
+}
+
+int store_find_blobs(int store_fd, bool named, int trace_fd)
+{
+	int fd = named ? -ENOENT : store_blobs_beside(trace_fd);
+	if (is_no_store(fd) && store_fd >= 0)
+		fd = store_blobs(store_fd);
+	return is_no_store(fd) ? -ENOENT : fd;
+}
+
 int store_lock(int store_fd, bool alone)
 {
 	int fd = openat(store_fd, STORE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -25,6 +25,12 @@ int store_blobs(int store_fd);
 int store_blobs_beside(int trace_fd);
 
 /*
+ * The same of where the blobs of an open trace are: in the store (-1: there is none) where the user `named` that, else in the one that
+ * the trace lies in, or in `store_fd` when that is no store. -ENOENT when there is none, so that a trace which needs blobs has none.
+ */
+int store_find_blobs(int store_fd, bool named, int trace_fd);
+
+/*
  * Takes the store's lock, for as long as the descriptor that is returned stays open: shared by all that
  * add something, who wait for it; alone (`alone`) by who removes blobs, who gets -EBUSY while others add.
  * A killed holder has released it. Fd or negative.

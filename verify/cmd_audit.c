@@ -464,12 +464,6 @@ static int check(struct audit *audit, bool history)
 	return audit->history ? shorten(audit, events) : VERIFY_OK;
 }
 
-static int find_blobs(const struct audit *audit, int store_fd)
-{
-	int fd = audit->options.store ? store_blobs(store_fd) : store_blobs_beside(audit->trace_fd);
-	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
-}
-
 /* The store to look in: that was named, that of the tenant that was named, or the default one. */
 static int find_store(const struct audit_options *options)
 {
@@ -509,7 +503,8 @@ int audit_open(struct audit *audit, bool history)
 			   audit_quote(trace, name, sizeof(name)),
 			   *missing ? missing : error_text(audit->trace_fd));
 	} else {
-		audit->blobs_fd = find_blobs(audit, store_fd);
+		audit->blobs_fd = store_find_blobs(store_fd, audit->options.store != NULL,
+						   audit->trace_fd);
 		audit->name = audit->result.name = audit->found;
 		audit->result.allow_truncated = audit->options.allow_truncated;
 		audit->result.allow_repaired = audit->options.allow_repaired;

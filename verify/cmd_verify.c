@@ -78,14 +78,6 @@ static int note_event(void *context, const struct event *event)
 	return listing->list ? list_event(stdout, event) : 0;
 }
 
-static int find_blobs(const struct options *options, int store_fd, int trace_fd)
-{
-	if (options->store)
-		return store_blobs(store_fd);
-	int fd = store_blobs_beside(trace_fd);
-	return fd < 0 && store_fd >= 0 ? store_blobs(store_fd) : fd;
-}
-
 static void print_result(struct options *options, const struct result *result, bool several)
 {
 	result_print(options->verdicts, result);
@@ -192,7 +184,7 @@ static enum verify_code verify_trace(struct options *options, int store_fd, cons
 		print_result(options, &result, several);
 		return result_code(&result);
 	}
-	int blobs_fd = find_blobs(options, store_fd, trace_fd);
+	int blobs_fd = store_find_blobs(store_fd, options->store != NULL, trace_fd);
 	result.name = found;
 	enum verify_code code = verify_fd(options, trace_fd, blobs_fd, &result, several);
 	if (blobs_fd >= 0)

@@ -203,10 +203,10 @@ enum verify_code input_open(struct input *input, const char *store, const char *
 		code = input_missing(verb, store_fd, name);
 	else if (input->fd < 0)
 		code = input_fail(verb, name, input->fd);
-	if (code == VERIFY_OK && !store)
-		input->blobs_fd = store_blobs_beside(input->fd);
-	if (code == VERIFY_OK && input->blobs_fd < 0 && store_fd >= 0)
-		input->blobs_fd = store_blobs(store_fd);
+	if (code == VERIFY_OK)
+		input->blobs_fd = store_find_blobs(store_fd, store != NULL, input->fd);
+	if (code == VERIFY_OK && input->blobs_fd < 0 && input->blobs_fd != -ENOENT)
+		code = input_fail(verb, name, input->blobs_fd);
 	if (store_fd >= 0)
 		close(store_fd);
 	return code == VERIFY_OK ? check(input, repair) : code;

@@ -139,9 +139,13 @@ recorded "$TRACES/computing.sworn" 1 "$GUESTS/kill_computing" 1 && replay_check 
 	fail computing "$(tail -n 2 "$TRACES/computing.sworn.err")"
 
 # A signal from outside does not wait for that.
-timeout -s KILL 100 timeout -s INT 2 "$SWORN" record "${SEEDED[@]}" -o "$TRACES/interrupted.sworn" -- \
-	bash -c 'trap "echo interrupted; exit 3" INT; while :; do :; done' > "$LOG/interrupted.out" 2> "$LOG/interrupted.err" < /dev/null
-[ "$(cat "$LOG/interrupted.out")" = interrupted ] && sworn verify "$TRACES/interrupted.sworn" > "$LOG/interrupted.verify" &&
+timeout -s KILL 100 "$SWORN" record "${SEEDED[@]}" -o "$TRACES/interrupted.sworn" -- \
+	bash -c 'trap "echo interrupted; exit 3" TERM; echo computes; while :; do :; done' > "$LOG/interrupted.out" 2> "$LOG/interrupted.err" < /dev/null &
+for ((i = 0; i < 600; i++)); do grep -q computes "$LOG/interrupted.out" && break || sleep 0.1; done
+sleep 0.2
+kill "$(pgrep -P $! sworn)"
+wait
+[ "$(tail -n 1 "$LOG/interrupted.out")" = interrupted ] && sworn verify "$TRACES/interrupted.sworn" > "$LOG/interrupted.verify" &&
 	! grep -q 'ended where it was after a time' "$LOG/interrupted.verify" && pass ||
 	fail interrupted "$(cat "$LOG/interrupted.out" "$LOG/interrupted.err" "$LOG/interrupted.verify")"
 
