@@ -52,28 +52,28 @@ uint64_t record_clock_ns(struct recorder *rec)
 }
 
 /* How much longer the step of this look is. */
-static unsigned int look_shift(struct recorder *rec, bool of_cpu)
+static unsigned int look_shift(const struct recorder *rec, const struct thread *thread, bool of_cpu)
 {
 	bool alone = timers_next(rec) == UINT64_MAX;
 	unsigned int shift = rise(rec->clock_polls, RISE_FIRST, RISE_SHIFT_MAX), other = 0;
 
 	if (of_cpu)
-		other = rise(rec->cpu_looks, RISE_FIRST_OF_CPU,
+		other = rise(thread->record->cpu_looks, RISE_FIRST_OF_CPU,
 			     alone ? ALONE_SHIFT_MAX : RISE_SHIFT_MAX);
 	else if (alone)
 		other = rise(rec->clock_reads, RISE_FIRST, ALONE_SHIFT_MAX);
 	return other > shift ? other : shift;
 }
 
-uint64_t record_clock_look(struct recorder *rec, bool of_cpu)
+uint64_t record_clock_look(struct recorder *rec, const struct thread *thread, bool of_cpu)
 {
 	unsigned int shift = 0;
 
 	if (rec->seeded) {
 		rec->clock_polls++;
 		rec->clock_reads++;
-		rec->cpu_looks += of_cpu;
-		shift = look_shift(rec, of_cpu);
+		thread->record->cpu_looks += of_cpu;
+		shift = look_shift(rec, thread, of_cpu);
 	}
 	rec->clock_ns += step(rec, shift);
 	return rec->clock_ns;
@@ -81,7 +81,7 @@ uint64_t record_clock_look(struct recorder *rec, bool of_cpu)
 
 void record_clock_slept(struct recorder *rec)
 {
-	rec->clock_polls = rec->clock_reads = rec->cpu_looks = 0;
+	rec->clock_polls = rec->clock_reads = 0;
 }
 
 static bool is_look_at_cpu(const struct call *call)
@@ -120,9 +120,10 @@ void record_clock_step(struct recorder *rec, const struct thread *thread)
 	if (is_look(call)) {
 		if (!is_look_at_cpu(call))
 			rec->clock_reads = 0;
-		record_clock_look(rec, is_look_at_cpu(call));
+		record_clock_look(rec, thread, is_look_at_cpu(call));
 		return;
 	}
 	record_clock_slept(rec);
+	thread->record->cpu_looks = 0;
 	record_clock_ns(rec);
 }

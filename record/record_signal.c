@@ -117,7 +117,8 @@ static bool answer_trap(struct recorder *rec, struct thread *thread, struct even
 	    (code[1] != 0x31 && (code[1] != 0x01 || code[2] != 0xf9)))
 		return false;
 	event->trap.kind = code[1] == 0x31 ? TRAP_RDTSC : TRAP_RDTSCP;
-	event->trap.value = rec->virtual_clock ? record_clock_look(rec, false) * 2 : tsc_read();
+	event->trap.value = rec->virtual_clock ? record_clock_look(rec, thread, false) * 2
+					       : tsc_read();
 	registers->rax = (uint32_t)event->trap.value;
 	registers->rdx = event->trap.value >> 32;
 	if (event->trap.kind == TRAP_RDTSCP)

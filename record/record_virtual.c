@@ -71,10 +71,12 @@ static int answer_random(struct recorder *rec, struct thread *thread)
 }
 
 /* The virtual time of clock `id`, or -EINVAL. */
-static int read_clock(struct recorder *rec, clockid_t id, struct timespec *ret)
+static int read_clock(struct recorder *rec, const struct thread *thread, clockid_t id,
+		      struct timespec *ret)
 {
-	uint64_t now = record_clock_look(rec, id < 0 || id == CLOCK_PROCESS_CPUTIME_ID ||
-						      id == CLOCK_THREAD_CPUTIME_ID);
+	uint64_t now = record_clock_look(rec, thread,
+					 id < 0 || id == CLOCK_PROCESS_CPUTIME_ID ||
+						 id == CLOCK_THREAD_CPUTIME_ID);
 
 	switch (id) {
 	case CLOCK_REALTIME:
@@ -104,10 +106,10 @@ static int answer_clock(struct recorder *rec, struct thread *thread)
 	int r = 0;
 
 	if (thread->call.nr == SYS_clock_gettime) {
-		result = read_clock(rec, (clockid_t)args[0], &t);
+		result = read_clock(rec, thread, (clockid_t)args[0], &t);
 		payload = (struct payload){ 1, DIRECTION_OUT, args[1], sizeof(t), (const uint8_t *)&t };
 	} else {
-		read_clock(rec, CLOCK_REALTIME, &t);
+		read_clock(rec, thread, CLOCK_REALTIME, &t);
 		payload.address = args[0];
 		payload.bytes = (const uint8_t *)&t;
 		payload.length = args[0] ? sizeof(t) : 0;

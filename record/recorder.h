@@ -100,6 +100,7 @@ struct record_thread {
 	uint64_t slice_branches; /* of its slice, counted from its last event; 0 = it is over */
 	uint64_t slice_ns;	 /* and what the virtual clock moves by at its end */
 	uint64_t slice_seen;	 /* branches of it when its time was looked at last */
+	unsigned int cpu_looks; /* seeded: at CPU time, with no other call of its own between, whatever others do */
 	uint64_t lowest_ip, highest_ip; /* where it was found computing since */
 	int stat_fd;			/* /proc/TID/stat, -1 until first used */
 	int wchan_fd;			/* the same for /proc/TID/wchan */
@@ -198,7 +199,6 @@ struct recorder {
 	uint64_t clock_ns, epoch_ns;
 	unsigned int clock_polls; /* seeded: reads of the clock, and other looks, in a row */
 	unsigned int clock_reads; /* of them: with no other look between */
-	unsigned int cpu_looks;	  /* seeded: of them at CPU time */
 	struct random *pace;  /* seeded: the stream that the virtual clock's steps are drawn from */
 	struct random *order; /* seeded: the stream that turns are drawn from */
 	uint64_t slice_rest;  /* seeded: branches counted that are no full slice yet */
@@ -417,7 +417,7 @@ void record_sched_inherit(const struct thread *parent, struct thread *child);
 /* Virtual clock: now, after one step. */
 uint64_t record_clock_ns(struct recorder *rec);
 /* The same for a look at the clock. Looks in a row take longer steps, so that loops on the clock end. */
-uint64_t record_clock_look(struct recorder *rec, bool of_cpu);
+uint64_t record_clock_look(struct recorder *rec, const struct thread *thread, bool of_cpu);
 /* Virtual clock: a thread sleeps in its call, so that looks that follow are not in a row with those before. */
 void record_clock_slept(struct recorder *rec);
 /* Virtual clock: a call is made. */
