@@ -1,6 +1,8 @@
 /* Work that is doubled until it takes long enough, by each clock that programs measure themselves with. */
 #include "guest.h"
+#include <pthread.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/times.h>
 
 static double of_clock(clockid_t id)
@@ -69,12 +71,32 @@ static void measure(const char *name, double (*now)(void), double long_enough_s)
 	say("%s: %g s or longer\n", name, long_enough_s);
 }
 
+static void *make_calls(void *stop)
+{
+	while (!__atomic_load_n((int *)stop, __ATOMIC_SEQ_CST))
+		syscall(SYS_getppid);
+	return NULL;
+}
+
+/* Somebody else makes calls meanwhile. */
+static void measure_beside(void)
+{
+	pthread_t thread;
+	int stop = 0;
+
+	expect(pthread_create(&thread, NULL, make_calls, &stop) == 0);
+	measure("thread, beside another one", by_thread, 0.3);
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+	expect(pthread_join(thread, NULL) == 0);
+}
+
 int main(void)
 {
 	measure("wall clock", by_wall, 0.05);
 	measure("wall clock", by_wall, 1);
 	measure("process", by_process, 0.05);
 	measure("thread", by_thread, 0.3);
+	measure_beside();
 	measure("times", by_times, 0.05);
 	measure("usage", by_usage, 1);
 	measure("time stamp", by_stamp, 0.05);
